@@ -1,0 +1,96 @@
+# minirun: every task a person or the CI runs is a target here; "make help" lists them.
+
+VERSION   ?= 0.1.0-dev
+PREFIX    ?= /usr/local
+DESTDIR   ?=
+GO        ?= go
+TIMEOUT   ?= 30m
+# Arguments that go to the benchmark or to the test commands: make bench BENCHFLAGS='-n 50 -only run'
+BENCHFLAGS ?=
+TESTFLAGS ?=
+
+BINDIR  = $(DESTDIR)$(PREFIX)/bin
+MANDIR  = $(DESTDIR)$(PREFIX)/share/man
+BINARY  = bin/minirun
+# The commit comes from git where there is a repository, and is empty in a tarball.
+COMMIT ?= $(shell git describe --always --dirty --abbrev=12 --match=nothing 2>/dev/null)
+# The version of the runtime specification is the one of the module the types come from.
+SPEC    = $(shell sed -n 's|.*opencontainers/runtime-spec v\([0-9.]*\).*|\1|p' go.mod)
+STAMP   = -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.spec=$(SPEC)
+
+# With cgo (libseccomp) the C linker is needed; without it Go's own does everything. Either way the result is static.
+CGO    := $(shell CGO_ENABLED=$(CGO_ENABLED) $(GO) env CGO_ENABLED 2>/dev/null)
+ifeq ($(CGO),1)
+LINK    = -linkmode=external -extldflags=-static
+endif
+TAGS    = netgo,osusergo
+LDFLAGS = -s -w $(LINK) $(STAMP)
+
+# Root is needed to make containers. The tests are compiled by the calling user, and only run as root.
+ifneq ($(shell id -u),0)
+ASROOT  = sudo env PATH="$$PATH"
+TESTEXEC = -exec 'sudo env PATH="$(PATH)" MINIRUN="$(CURDIR)/$(BINARY)"'
+endif
+
+.DEFAULT_GOAL := build
+.PHONY: deps build demo test test-unit test-integration test-vm bench lint init verify-init install uninstall clean help
+
+deps: ## install what is missing for building and testing (Debian packages; fast when nothing is)
+	@tests/tools/deps build test
+
+build: deps ## build the static binary bin/minirun
+	$(GO) build -trimpath -buildvcs=false -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o $(BINARY) ./cmd/minirun
+
+$(BINARY):
+	$(MAKE) build
+
+demo: build ## run a busybox container that prints its ids and mounts, and remove everything again
+	$(ASROOT) tests/tools/demo $(CURDIR)/$(BINARY)
+
+test: test-unit test-integration ## run the unit and the integration tests
+
+test-unit: deps ## run the tests that need neither root nor network
+	$(GO) run ./tests/tools/gotest -timeout $(TIMEOUT) $(TESTFLAGS) ./...
+
+test-integration: build ## run the tests that make containers, as root (compiled by the caller, run through sudo)
+	MINIRUN=$(CURDIR)/$(BINARY) $(GO) run ./tests/tools/gotest -progress -tags integration -count=1 -p 1 \
+		-timeout $(TIMEOUT) $(TESTEXEC) $(TESTFLAGS) ./...
+
+test-vm: build ## run the integration tests on pure cgroup v2 in a small virtual machine
+	@tests/tools/deps vm
+	tests/vm/integration
+
+bench: build ## measure minirun beside runc and crun (BENCHFLAGS='-n 100 -only run,exec')
+	$(GO) build -o bin/bench ./tests/bench
+	$(ASROOT) bin/bench -minirun $(CURDIR)/$(BINARY) $(BENCHFLAGS)
+
+lint: deps ## check format, vet, staticcheck, shellcheck, imports, and the warnings of the C compilers
+	@tests/tools/checks
+	@if [ -e nsenter/init/Makefile ]; then $(MAKE) --no-print-directory -C nsenter/init lint; fi
+
+init: deps ## rebuild the in-container init, nsenter/init/bin/init.{amd64,arm64}
+	$(MAKE) -C nsenter/init
+
+verify-init: deps ## rebuild the init elsewhere and compare it with the committed one
+	$(MAKE) -C nsenter/init verify
+
+install: $(BINARY) ## install below DESTDIR and PREFIX (/usr/local)
+	install -D -m 0755 $(BINARY) $(BINDIR)/minirun
+	@for page in docs/man/*.[1-8]; do \
+		[ -e "$$page" ] || continue; \
+		echo "install $$page"; \
+		install -D -m 0644 "$$page" "$(MANDIR)/man$${page##*.}/$${page##*/}"; \
+	done
+
+uninstall: ## remove what install put there
+	rm -f $(BINDIR)/minirun
+	@for page in docs/man/*.[1-8]; do \
+		[ -e "$$page" ] || continue; \
+		rm -f "$(MANDIR)/man$${page##*.}/$${page##*/}"; \
+	done
+
+clean: ## remove what was built here (the committed init stays)
+	rm -rf bin .cache go.work go.work.sum
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
