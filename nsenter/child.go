@@ -1,0 +1,270 @@
+package nsenter
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// EventKind is what the init reports.
+type EventKind uint32
+
+// Kinds of events. After EventCreated and EventDone no further event comes.
+const (
+	EventSync    EventKind = 1   // the init waits at a synchronisation point (Value); answer with Ack or Abort
+	eventChild   EventKind = 2   // consumed by Next
+	eventError   EventKind = 3   // returned as *InitError
+	EventCreated EventKind = 4   // the init waits for the start fifo
+	EventFinal   EventKind = 5   // only seccomp and execve are left
+	EventDone    EventKind = 100 // the program was executed
+)
+
+const messageSize = 168
+
+// Event is one report of the init.
+type Event struct {
+	Kind  EventKind
+	Index int        // of the item in the plan
+	Point int64      // the synchronisation point
+	Aux   uint32     // number of the seccomp listener's descriptor in the init
+	Files []*os.File // descriptors handed over; the receiver closes them
+}
+
+// InitError is a failure inside the init: the operation's index in the plan, the step and the errno, and what else the kernel said.
+type InitError struct {
+	Index  int
+	Step   InitStep
+	Value  int64 // step dependent: the exit status or signal of a hook
+	Detail string
+	Errno  unix.Errno // 0 where a check and not a system call failed
+}
+
+// Error implements error.
+func (e *InitError) Error() string {
+	s := fmt.Sprintf("step %d of the plan: %s", e.Index, e.Step)
+	if e.Detail != "" {
+		s += " (" + e.Detail + ")"
+	}
+	if e.Errno != 0 {
+		s += ": " + e.Errno.Error()
+	}
+	return s
+}
+
+// Unwrap returns the errno, for errors.Is.
+func (e *InitError) Unwrap() error {
+	if e.Errno == 0 {
+		return nil
+	}
+	return e.Errno
+}
+
+// DeathError says that the init ended without a report.
+type DeathError struct{ Status unix.WaitStatus }
+
+// Error implements error.
+func (e *DeathError) Error() string {
+	if e.Status.Signaled() {
+		return "init was killed by " + unix.SignalName(e.Status.Signal())
+	}
+	return fmt.Sprintf("init exited with status %d before it was done", e.Status.ExitStatus())
+}
+
+// Child is a started init, and later the program that it executed.
+type Child struct {
+	pid    int
+	pidfd  *os.File
+	sock   *os.File
+	final  bool
+	reaped bool
+	status unix.WaitStatus
+}
+
+// Pid is the process id in the caller's pid namespace. It can change while Next is called, until the plan's last proc.fork.
+func (c *Child) Pid() int { return c.pid }
+
+// PidFD is a descriptor of the process (pidfd_open(2)); it belongs to the Child.
+func (c *Child) PidFD() *os.File { return c.pidfd }
+
+// Next waits for the next report. A failure in the init is an *InitError, its sudden death a *DeathError; in both cases the process has
+// been reaped. When ctx ends, the init is killed and ctx's error returned.
+func (c *Child) Next(ctx context.Context) (Event, error) {
+	stop := context.AfterFunc(ctx, func() { _ = unix.Shutdown(int(c.sock.Fd()), unix.SHUT_RDWR) })
+	defer stop()
+	for {
+		m, err := receive(c.sock)
+		if ctx.Err() != nil {
+			closeAll(m.files)
+			return Event{}, errors.Join(context.Cause(ctx), c.Kill())
+		}
+		if err != nil {
+			return Event{}, errors.Join(fmt.Errorf("read from init: %w", err), c.Kill())
+		}
+		switch m.kind {
+		case 0:
+			return c.ended()
+		case eventChild:
+			if err := c.follow(m); err != nil {
+				return Event{}, errors.Join(err, c.Kill())
+			}
+			continue
+		case eventError:
+			closeAll(m.files)
+			return Event{}, errors.Join(m.initError(), c.reap())
+		case EventFinal:
+			c.final = true
+		case EventCreated:
+			c.closeSocket()
+		}
+		return Event{Kind: m.kind, Index: int(m.index), Point: m.value, Aux: m.step, Files: m.files}, nil
+	}
+}
+
+// ended tells the end of file of a good execve from that of a death.
+func (c *Child) ended() (Event, error) {
+	c.closeSocket()
+	if c.final {
+		return Event{Kind: EventDone}, nil
+	}
+	if err := c.Kill(); err != nil {
+		return Event{}, err
+	}
+	return Event{}, &DeathError{Status: c.status}
+}
+
+// follow switches over to the process that proc.fork made, once the old one is gone.
+func (c *Child) follow(m message) error {
+	if len(m.files) != 1 {
+		closeAll(m.files)
+		return errors.New("init forked without a pidfd")
+	}
+	if err := c.reap(); err != nil {
+		m.files[0].Close()
+		return err
+	}
+	c.pidfd.Close()
+	c.pid, c.pidfd, c.reaped = int(m.value), m.files[0], false
+	return nil
+}
+
+// Ack lets the init go on, with descriptors for the slots that its operation named.
+func (c *Child) Ack(files ...*os.File) error {
+	fds := make([]int, len(files))
+	for i, f := range files {
+		fds[i] = int(f.Fd())
+	}
+	var oob []byte
+	if len(fds) > 0 {
+		oob = unix.UnixRights(fds...)
+	}
+	b := binary.LittleEndian.AppendUint32(nil, 1)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(fds)))
+	err := unix.Sendmsg(int(c.sock.Fd()), b, oob, nil, unix.MSG_NOSIGNAL)
+	if err != nil && !errors.Is(err, unix.EPIPE) { // a dead init says so at the next receive
+		return fmt.Errorf("write to init: %w", err)
+	}
+	return nil
+}
+
+// Signal sends a signal through the pidfd, so never to another process. A process that has ended is unix.ESRCH.
+func (c *Child) Signal(sig unix.Signal) error {
+	if c.reaped {
+		return unix.ESRCH
+	}
+	return unix.PidfdSendSignal(int(c.pidfd.Fd()), sig, nil, 0)
+}
+
+// Kill ends the process with SIGKILL and reaps it.
+func (c *Child) Kill() error {
+	c.closeSocket()
+	if c.reaped {
+		return nil
+	}
+	if err := c.Signal(unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("kill init: %w", err)
+	}
+	return c.reap()
+}
+
+func (c *Child) reap() error {
+	if c.reaped {
+		return nil
+	}
+	_, err := c.waitStatus(0)
+	return err
+}
+
+// Wait waits for the end of the process and returns its wait status. It may be called from several goroutines only after the first
+// returned.
+func (c *Child) Wait() (unix.WaitStatus, error) {
+	if !c.reaped {
+		if _, err := c.waitStatus(0); err != nil {
+			return 0, err
+		}
+	}
+	return c.status, nil
+}
+
+// Exited reports without waiting, and without reaping, whether the process has ended.
+func (c *Child) Exited() bool {
+	if c.reaped {
+		return true
+	}
+	p := []unix.PollFd{{Fd: int32(c.pidfd.Fd()), Events: unix.POLLIN}}
+	n, err := unix.Poll(p, 0)
+	return err == nil && n == 1
+}
+
+func (c *Child) waitStatus(options int) (bool, error) {
+	for {
+		pid, err := unix.Wait4(c.pid, &c.status, options|unix.WALL, nil)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.ECHILD): // somebody else reaps this program's children; the end is what counts
+			c.reaped = true
+			return true, waitGone(c.pidfd)
+		case err != nil:
+			return false, fmt.Errorf("wait for init: %w", err)
+		case pid == 0:
+			return false, nil
+		}
+		c.reaped = true
+		return true, nil
+	}
+}
+
+func waitGone(pidfd *os.File) error {
+	p := []unix.PollFd{{Fd: int32(pidfd.Fd()), Events: unix.POLLIN}}
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		n, err := unix.Poll(p, int(time.Until(deadline).Milliseconds()))
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return fmt.Errorf("poll pidfd: %w", err)
+		case n == 0:
+			return errors.New("init does not end")
+		}
+		return nil
+	}
+}
+
+// Release gives the descriptors back without waiting: the process goes on.
+func (c *Child) Release() {
+	c.closeSocket()
+	c.pidfd.Close()
+}
+
+func (c *Child) closeSocket() {
+	if c.sock != nil {
+		c.sock.Close()
+		c.sock = nil
+	}
+}
