@@ -1,0 +1,48 @@
+package libcontainer
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Errors that callers tell apart with errors.Is. The texts are those that callers of runtimes search for.
+var (
+	// ErrExist is returned by Create and Run for an id that is in use.
+	ErrExist = errors.New("container with given ID already exists")
+	// ErrNotExist is returned for an id that no container has.
+	ErrNotExist = errors.New("container does not exist")
+	// ErrInvalidID is returned for an id with other characters than letters, digits and "_+-.", for the names "." and "..", and for more than 1024 bytes.
+	ErrInvalidID = errors.New("invalid container ID format")
+	// ErrNotRunning is returned for what needs a live process.
+	ErrNotRunning = errors.New("container not running")
+	// ErrRunning is returned for what needs a stopped or a created container.
+	ErrRunning = errors.New("container is running")
+	// ErrStopped is returned by Start for a container whose process has ended.
+	ErrStopped = errors.New("container has stopped")
+	// ErrPaused is returned by Exec in a paused container.
+	ErrPaused = errors.New("container is paused")
+	// ErrNotChild is returned by Wait for a process that this program did not start.
+	ErrNotChild = errors.New("process is not a child of this program")
+)
+
+// ContainerError is what the verbs of a container return: the operation, the container's id and the reason.
+type ContainerError struct {
+	Op  string // "create", "start", ...
+	ID  string
+	Err error
+}
+
+// Error implements error. The operation and the id are not part of the text: callers of the binary know what they asked for, and
+// match on the beginning of the text.
+func (e *ContainerError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *ContainerError) Unwrap() error { return e.Err }
+
+// fieldError names the field of the configuration, or the object, that something went wrong for.
+func fieldError(field string, err error) error {
+	if field == "" {
+		return err
+	}
+	return fmt.Errorf("%s: %w", field, err)
+}

@@ -1,0 +1,70 @@
+package libcontainer
+
+import (
+	"os"
+
+	"github.com/minirun/minirun/specs"
+)
+
+// Options are the settings of a Runtime.
+type Options struct {
+	// Root is the directory that holds a directory for each container. It is made when missing (mode 0711) and should be on a tmpfs such as
+	// /run, so that it is empty after a boot. It must be absolute and not "/".
+	Root string
+	// Warn, if not nil, is called for everything that is odd but no error: an unknown capability, a limit that the host ignores. The
+	// text is one line and names the field. It may be called from any goroutine.
+	Warn func(text string)
+}
+
+// Stdio says where the standard streams of a program go.
+type Stdio struct {
+	// Stdin, Stdout and Stderr become descriptors 0 to 2 of the program as they are; nil is /dev/null. Without a terminal only. They
+	// stay open in the caller.
+	Stdin, Stdout, Stderr *os.File
+	// Console receives the controlling side of the terminal when process.terminal is true, before the program starts. It owns the
+	// descriptor. An error ends the start. ConsoleSocket makes one that hands it to an engine.
+	Console func(master *os.File) error
+}
+
+// CreateOptions say how a container is made from a bundle.
+type CreateOptions struct {
+	// Bundle is the directory of the bundle. Relative paths in the configuration are relative to it.
+	Bundle string
+	// Spec is used instead of the bundle's config.json when it is not nil. It is not changed.
+	Spec *specs.Spec
+	// Stdio are the standard streams of the program.
+	Stdio Stdio
+	// PidFile, if not empty, is where the process id is written in decimal, without a newline, once the process stands and before its program runs. It
+	// is replaced as a whole by rename(2).
+	PidFile string
+	// PidFDSocket, if not empty, is an AF_UNIX socket that receives a pidfd of the process.
+	PidFDSocket string
+	// PreserveFiles become descriptors 3 and up of the program.
+	PreserveFiles []*os.File
+	// NoPivot changes the root by MS_MOVE and chroot(2), for hosts on an initramfs where pivot_root(2) is impossible. It is less safe.
+	NoPivot bool
+	// NoNewKeyring leaves the process in the caller's session keyring.
+	NoNewKeyring bool
+}
+
+// ExecOptions say how another program is started in a container.
+type ExecOptions struct {
+	// Process is the program. Fields that are not set do not default to those of the configuration's process: start from
+	// Container.Spec().Process for that.
+	Process *specs.Process
+	// Stdio, PidFile, PidFDSocket and PreserveFiles are as in CreateOptions.
+	Stdio         Stdio
+	PidFile       string
+	PidFDSocket   string
+	PreserveFiles []*os.File
+	// IgnorePaused starts the program in a paused container too; it runs when the container is resumed.
+	IgnorePaused bool
+	// SubCgroup is a cgroup below the container's own that the process starts in, a relative path; empty for the container's own.
+	SubCgroup string
+}
+
+// DeleteOptions say how a container is removed.
+type DeleteOptions struct {
+	// Force kills what is left of the container first, and is content with one that does not exist or was never finished.
+	Force bool
+}
