@@ -3,6 +3,7 @@
 
 vm_dir=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 repo_dir=$(cd -- "$vm_dir/../.." && pwd)
+# shellcheck disable=SC2034 # used by the scripts that read this file
 cache_dir=${MINIRUN_CACHE:-$repo_dir/.cache}/vm
 
 say() { printf 'vm: %s\n' "$*" >&2; }
