@@ -148,3 +148,20 @@ func equal[V comparable](b *box, what string, got, want V) {
 		b.Errorf("%s: got %v, want %v", what, got, want)
 	}
 }
+
+func (b *box) chown(path string, uid, gid int, mode os.FileMode) {
+	b.Helper()
+	if err := os.Chown(path, uid, gid); err != nil {
+		b.Fatal(err)
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (b *box) remove(path string) {
+	b.Helper()
+	if err := os.RemoveAll(path); err != nil {
+		b.Fatal(err)
+	}
+}
