@@ -62,8 +62,8 @@ test-vm: build ## run the integration tests on pure cgroup v2 in a small virtual
 	tests/vm/integration
 
 bench: build ## measure minirun beside runc and crun (BENCHFLAGS='-n 100 -only run,exec')
-	$(GO) build -o bin/bench ./tests/bench
-	$(ASROOT) bin/bench -minirun $(CURDIR)/$(BINARY) $(BENCHFLAGS)
+	$(GO) build -buildvcs=false -o bin/bench ./tests/bench
+	$(ASROOT) bin/bench -minirun $(CURDIR)/$(BINARY) -cc $(STATIC_CC) $(BENCHFLAGS)
 
 lint: deps ## check format, vet, staticcheck, shellcheck, imports, and the warnings of the C compilers
 	@tests/tools/checks
