@@ -3,7 +3,7 @@
 package nsenter
 
 // tableHash identifies ops.tab; plan and init must carry the same.
-const tableHash = "\xa0-UIϠ\x980\xa7\xa3\xbeζЬ\xd5S\xe2\xbbhM}\xf6wH\x98ߡ3\xf1c\xec"
+const tableHash = "\xb7\n\xa1\xf6\xe0\x12aK\vk\xc0\rJ\\\x92*\x1b\xd3\xd1\xf4\x84\x13\xc5a\x86\xe6\xf5z/\x8d\x96\xee"
 
 // Flags of operations, as ops.tab describes them.
 const (
@@ -1534,6 +1534,37 @@ func (o *CredUser) decode(d *decoder) {
 
 func (o *CredUser) value() InitOp { return *o }
 
+// ProcHome is the operation proc.home.
+type ProcHome struct {
+	Uid  uint32 // whose home directory in the root's /etc/passwd becomes HOME in the environment of proc.exec, / when it has none
+	Skip uint32 // 1: the environment has a HOME already
+}
+
+// OpName implements Op.
+func (ProcHome) OpName() string { return "proc.home" }
+
+func (ProcHome) code() uint16 { return 43 }
+
+// Fields implements Op.
+func (o ProcHome) Fields() []Field {
+	return []Field{
+		{"uid", o.Uid},
+		{"skip", o.Skip},
+	}
+}
+
+func (o ProcHome) encode(e *encoder) {
+	e.u32(o.Uid)
+	e.u32(o.Skip)
+}
+
+func (o *ProcHome) decode(d *decoder) {
+	o.Uid = d.u32()
+	o.Skip = d.u32()
+}
+
+func (o *ProcHome) value() InitOp { return *o }
+
 // CapsBounding is the operation caps.bounding.
 type CapsBounding struct {
 	Set uint64 // capabilities that stay in the bounding set
@@ -1542,7 +1573,7 @@ type CapsBounding struct {
 // OpName implements Op.
 func (CapsBounding) OpName() string { return "caps.bounding" }
 
-func (CapsBounding) code() uint16 { return 43 }
+func (CapsBounding) code() uint16 { return 44 }
 
 // Fields implements Op.
 func (o CapsBounding) Fields() []Field {
@@ -1571,7 +1602,7 @@ type CapsSet struct {
 // OpName implements Op.
 func (CapsSet) OpName() string { return "caps.set" }
 
-func (CapsSet) code() uint16 { return 44 }
+func (CapsSet) code() uint16 { return 45 }
 
 // Fields implements Op.
 func (o CapsSet) Fields() []Field {
@@ -1604,7 +1635,7 @@ type CapsAmbient struct {
 // OpName implements Op.
 func (CapsAmbient) OpName() string { return "caps.ambient" }
 
-func (CapsAmbient) code() uint16 { return 45 }
+func (CapsAmbient) code() uint16 { return 46 }
 
 // Fields implements Op.
 func (o CapsAmbient) Fields() []Field {
@@ -1633,7 +1664,7 @@ type SeccompLoad struct {
 // OpName implements Op.
 func (SeccompLoad) OpName() string { return "seccomp.load" }
 
-func (SeccompLoad) code() uint16 { return 46 }
+func (SeccompLoad) code() uint16 { return 47 }
 
 // Fields implements Op.
 func (o SeccompLoad) Fields() []Field {
@@ -1668,7 +1699,7 @@ type RlimitSet struct {
 // OpName implements Op.
 func (RlimitSet) OpName() string { return "rlimit.set" }
 
-func (RlimitSet) code() uint16 { return 47 }
+func (RlimitSet) code() uint16 { return 48 }
 
 // Fields implements Op.
 func (o RlimitSet) Fields() []Field {
@@ -1709,7 +1740,7 @@ type ConsoleOpen struct {
 // OpName implements Op.
 func (ConsoleOpen) OpName() string { return "console.open" }
 
-func (ConsoleOpen) code() uint16 { return 48 }
+func (ConsoleOpen) code() uint16 { return 49 }
 
 // Fields implements Op.
 func (o ConsoleOpen) Fields() []Field {
@@ -1760,7 +1791,7 @@ type ConsoleAttach struct {
 // OpName implements Op.
 func (ConsoleAttach) OpName() string { return "console.attach" }
 
-func (ConsoleAttach) code() uint16 { return 49 }
+func (ConsoleAttach) code() uint16 { return 50 }
 
 // Fields implements Op.
 func (o ConsoleAttach) Fields() []Field {
@@ -1867,18 +1898,20 @@ func newInitOp(code uint16) decodable {
 	case 42:
 		return &CredUser{}
 	case 43:
-		return &CapsBounding{}
+		return &ProcHome{}
 	case 44:
-		return &CapsSet{}
+		return &CapsBounding{}
 	case 45:
-		return &CapsAmbient{}
+		return &CapsSet{}
 	case 46:
-		return &SeccompLoad{}
+		return &CapsAmbient{}
 	case 47:
-		return &RlimitSet{}
+		return &SeccompLoad{}
 	case 48:
-		return &ConsoleOpen{}
+		return &RlimitSet{}
 	case 49:
+		return &ConsoleOpen{}
+	case 50:
 		return &ConsoleAttach{}
 	}
 	return nil

@@ -11,8 +11,8 @@ struct pl_ref {
 };
 
 #define PL_TABLE_HASH \
-	0xa0, 0x2d, 0x55, 0x49, 0xcf, 0xa0, 0x98, 0x30, 0xa7, 0xa3, 0xbe, 0xce, 0xb6, 0xd0, 0xac, 0xd5, \
-	0x53, 0xe2, 0xbb, 0x68, 0x4d, 0x7d, 0xf6, 0x77, 0x48, 0x98, 0xdf, 0xa1, 0x33, 0xf1, 0x63, 0xec
+	0xb7, 0x0a, 0xa1, 0xf6, 0xe0, 0x12, 0x61, 0x4b, 0x0b, 0x6b, 0xc0, 0x0d, 0x4a, 0x5c, 0x92, 0x2a, \
+	0x1b, 0xd3, 0xd1, 0xf4, 0x84, 0x13, 0xc5, 0x61, 0x86, 0xe6, 0xf5, 0x7a, 0x2f, 0x8d, 0x96, 0xee
 
 #define PL_OP_TRY 1u /* a failure is no error: remembered for the next operation with OP_ELSE */
 #define PL_OP_ELSE 2u /* runs only when the operation before it, an OP_TRY one, failed */
@@ -143,13 +143,14 @@ enum pl_code {
 	OP_PROC_ATTR = 40,
 	OP_CRED_GROUPS = 41,
 	OP_CRED_USER = 42,
-	OP_CAPS_BOUNDING = 43,
-	OP_CAPS_SET = 44,
-	OP_CAPS_AMBIENT = 45,
-	OP_SECCOMP_LOAD = 46,
-	OP_RLIMIT_SET = 47,
-	OP_CONSOLE_OPEN = 48,
-	OP_CONSOLE_ATTACH = 49,
+	OP_PROC_HOME = 43,
+	OP_CAPS_BOUNDING = 44,
+	OP_CAPS_SET = 45,
+	OP_CAPS_AMBIENT = 46,
+	OP_SECCOMP_LOAD = 47,
+	OP_RLIMIT_SET = 48,
+	OP_CONSOLE_OPEN = 49,
+	OP_CONSOLE_ATTACH = 50,
 	OP_END
 };
 
@@ -486,6 +487,13 @@ struct op_cred_user {
 };
 _Static_assert(sizeof(struct op_cred_user) == 16 + 8 * 3, "op_cred_user");
 
+struct op_proc_home {
+	struct pl_op op;
+	uint64_t uid; /* u32: whose home directory in the root's /etc/passwd becomes HOME in the environment of proc.exec, / when it has none */
+	uint64_t skip; /* u32: 1: the environment has a HOME already */
+};
+_Static_assert(sizeof(struct op_proc_home) == 16 + 8 * 2, "op_proc_home");
+
 struct op_caps_bounding {
 	struct pl_op op;
 	uint64_t set; /* u64: capabilities that stay in the bounding set */
@@ -588,6 +596,7 @@ _Static_assert(sizeof(struct op_console_attach) == 16 + 8 * 1, "op_console_attac
 	X(OP_PROC_ATTR, proc_attr, 3, KIND_SLOT, KIND_STR, KIND_STR) \
 	X(OP_CRED_GROUPS, cred_groups, 1, KIND_U32S) \
 	X(OP_CRED_USER, cred_user, 3, KIND_U32, KIND_U32, KIND_U32) \
+	X(OP_PROC_HOME, proc_home, 2, KIND_U32, KIND_U32) \
 	X(OP_CAPS_BOUNDING, caps_bounding, 1, KIND_U64) \
 	X(OP_CAPS_SET, caps_set, 3, KIND_U64, KIND_U64, KIND_U64) \
 	X(OP_CAPS_AMBIENT, caps_ambient, 1, KIND_U64) \
