@@ -8,7 +8,9 @@
 //	record, err := cgroups.Place(host, "/a/b", id)      // which directories, pure
 //	cg, warnings, err := cgroups.Create(ctx, record, writes)
 //
-// after which [Cgroup.Attach] (or clone3 with [Cgroup.FD]) moves a process in.
+// after which a process gets in: born inside by clone3 with [Cgroup.FD] in
+// version 2, by itself through [Cgroup.JoinFiles] in version 1 (fast), or by
+// [Cgroup.Attach] (any process, slow for the first one in a while).
 // A [Record] is plain data: stored somewhere, it is enough for [Open] in a
 // later process, which can then freeze, kill, list and destroy.
 //

@@ -1,13 +1,12 @@
 package cgroups
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Mode tells which kinds of hierarchy a host has.
@@ -173,25 +172,28 @@ func (h *Host) unified() (Hierarchy, bool) {
 // is "/" but in tests. A host without any cgroup mount is not an error: its
 // Mode is None.
 func Detect(root string) (*Host, error) {
-	mounts, err := os.ReadFile(path.Join(root, "/proc/self/mountinfo"))
+	mounts, err := readProc(path.Join(root, "/proc/self/mountinfo"))
 	if err != nil {
-		return nil, fmt.Errorf("find cgroup mounts: %w", err)
+		return nil, fmt.Errorf("find cgroup mounts: read /proc/self/mountinfo: %w", err)
 	}
-	own, err := os.ReadFile(path.Join(root, "/proc/self/cgroup"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("find own cgroup: %w", err)
+	h := parseMounts(mounts)
+	if len(h) == 0 {
+		return NewHost(), nil
 	}
-	h := parseMounts(string(mounts))
-	paths := parseOwn(string(own))
+	own, err := readProc(path.Join(root, "/proc/self/cgroup"))
+	if err != nil {
+		return nil, fmt.Errorf("find own cgroup: read /proc/self/cgroup: %w", err)
+	}
+	paths := parseOwn(own)
 	for i := range h {
 		h[i].Own = below(h[i].Root, paths[h[i].id()])
 		h[i].MountPoint = path.Join(root, h[i].MountPoint)
 		if h[i].Version == 2 {
-			c, err := os.ReadFile(path.Join(h[i].MountPoint, "cgroup.controllers"))
+			c, err := readAt(unix.AT_FDCWD, h[i].MountPoint+"/cgroup.controllers")
 			if err != nil {
-				return nil, fmt.Errorf("find the controllers of %s: %w", h[i].MountPoint, err)
+				return nil, fmt.Errorf("find controllers: read cgroup.controllers of %s: %w", h[i].MountPoint, err)
 			}
-			h[i].Controllers = strings.Fields(string(c))
+			h[i].Controllers = strings.Fields(c)
 		}
 	}
 	return NewHost(h...), nil
