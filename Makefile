@@ -59,7 +59,7 @@ test-integration: build ## run the tests that make containers, as root (compiled
 
 test-vm: build ## run the integration tests on pure cgroup v2 in a small virtual machine
 	@tests/tools/deps vm
-	tests/vm/integration
+	$(ASROOT) tests/vm/integration
 
 bench: build ## measure minirun beside runc and crun (BENCHFLAGS='-n 100 -only run,exec')
 	$(GO) build -buildvcs=false -o bin/bench ./tests/bench
