@@ -6,6 +6,7 @@ import (
 	"io"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -80,11 +81,7 @@ func ReadResources(r io.Reader, name string) (*LinuxResources, []byte, error) {
 func Decode(data []byte) (*Spec, error) {
 	spec, err := decode(data, "", decodeSpec)
 	if err != nil {
-		// Fields of a version that is not ours may well have other types,
-		// so an odd version is told with them.
-		if problem := versionProblem(spec.Version); problem != "" && len(err.Problems) > 0 && err.Problems[0].Path != "" {
-			err.Problems = append(err.Problems, ParseProblem{Line: 1, Column: 1, Path: "ociVersion", Problem: problem})
-		}
+		err.addVersion(string(data), spec.Version)
 		return nil, err
 	}
 	return spec, nil
@@ -127,11 +124,10 @@ func decode[T any](data []byte, root string, object func(*decoder, *T)) (*T, *Pa
 		d.fail(0, problem)
 	} else if d.peek() == 0 && d.i == len(d.s) {
 		d.fail(d.i, "the file is empty")
-	} else if d.peek() != '{' {
-		d.i = min(d.i, len(d.s))
-		if d.misfit("object"); d.syntax == "" {
-			return v, d.parseError(root)
-		}
+	} else if c := d.peek(); c != '{' && !startsValue(c) {
+		d.fail(d.i, "not JSON, starts with "+byteName(d.s, d.i))
+	} else if c != '{' {
+		d.misfit("object")
 	} else {
 		object(d, v)
 		if d.peek() != 0 || d.i < len(d.s) {
@@ -139,6 +135,11 @@ func decode[T any](data []byte, root string, object func(*decoder, *T)) (*T, *Pa
 		}
 	}
 	return v, d.parseError(root)
+}
+
+// startsValue reports whether a JSON value can start with c.
+func startsValue(c byte) bool {
+	return strings.IndexByte("{[\"-0123456789tfn", c) >= 0
 }
 
 // notText tells what a document is that starts with a byte order mark.

@@ -81,6 +81,31 @@ func (d *decoder) parseError(root string) *ParseError {
 	return e
 }
 
+// addVersion puts a version that is not ours in front of the values that do not
+// fit: fields of another version may well have other types.
+func (e *ParseError) addVersion(s, version string) {
+	problem := versionProblem(version)
+	if problem == "" || e.Problems[0].Path == "" {
+		return
+	}
+	at := 0
+	d := decoder{s: s}
+	for ok := d.object(); ok; ok = d.members() {
+		if d.key() == "ociVersion" {
+			at = d.i
+			break
+		}
+		d.skip()
+	}
+	line, column := position(s, at)
+	for _, p := range e.Problems {
+		if p.Line == line && p.Column == column {
+			return
+		}
+	}
+	e.Problems = append([]ParseProblem{{line, column, "ociVersion", problem}}, e.Problems...)
+}
+
 // position returns line and column of an offset, both counted from 1.
 func position(s string, at int) (line, column int) {
 	before := s[:at]

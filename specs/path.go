@@ -1,6 +1,9 @@
 package specs
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // member returns the path of the member called name of the object at path. A
 // name that is no plain word, as keys of maps often are, is quoted:
@@ -10,7 +13,8 @@ func member(path, name string) string {
 	case !isWord(name):
 		return path + "[" + strconv.Quote(name) + "]"
 	case path == "":
-		return name
+		// A copy, so that the compiler sees that no place is kept by its path.
+		return strings.Clone(name)
 	}
 	return path + "." + name
 }

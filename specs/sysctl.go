@@ -1,7 +1,6 @@
 package specs
 
 import (
-	"maps"
 	"slices"
 	"strings"
 )
@@ -9,7 +8,15 @@ import (
 // sortedKeys returns the keys of m in order, so that reports do not differ from
 // one run to the next.
 func sortedKeys[T any](m map[string]T) []string {
-	return slices.Sorted(maps.Keys(m))
+	if len(m) == 0 {
+		return nil
+	}
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // SysctlPath returns the file below /proc/sys of a kernel parameter, for

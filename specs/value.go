@@ -156,7 +156,7 @@ func (d *decoder) uint(bits uint) (uint64, bool) {
 		return 0, false
 	}
 	limit := ^uint64(0) >> (64 - bits)
-	if fits && mag <= limit && (!neg || mag == 0) {
+	if fits && !neg && mag <= limit {
 		return mag, true
 	}
 	d.note(at, clip(d.s[at:d.i])+" is out of range, must be 0 to "+strconv.FormatUint(limit, 10))
