@@ -1,0 +1,112 @@
+package rootfs
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/minirun/minirun/nsenter"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// bind makes a bind mount. The options decide that it is one, the type says nothing (config.md, "Mounts").
+func (c *compiler) bind(m *mount) {
+	for _, d := range m.opt.data {
+		c.problem(m.option(d.at), d.text, "unknown option: a bind mount cannot have options of a filesystem")
+	}
+	if m.opt.has(kindCopyUp) {
+		c.problem(m.option(m.opt.index(kindCopyUp)), "tmpcopyup", "only a tmpfs can have it")
+	}
+	src := m.Source
+	switch {
+	case src == "":
+		c.problem(m.field+".source", "", "is required for a bind mount")
+		return
+	case !path.IsAbs(src):
+		src = strings.TrimSuffix(c.facts.Bundle, "/") + "/" + src
+	}
+	op := &nsenter.MountBind{
+		Root: c.out.Root, Path: m.path, Source: src, From: nsenter.NoSlot, Userns: nsenter.NoSlot,
+		AttrSet: m.opt.top.set, AttrClr: m.opt.top.clr, RecSet: m.opt.tree.set, RecClr: m.opt.tree.clr,
+		Flags: m.flags | nsenter.FlagMountMkauto,
+	}
+	if m.opt.has(kindRbind) {
+		op.Flags |= nsenter.FlagMountRecursive
+	}
+	if m.opt.has(kindSrcNoFollow) {
+		op.Flags |= nsenter.FlagMountSrcnofollow
+	}
+	idmap := c.idmap(m)
+	clone := c.hostOpens(src) || idmap != nsenter.NoSlot
+	if clone {
+		op.Source, op.From = "", c.alloc()
+		op.Flags |= nsenter.FlagMountTree
+		c.out.Sources = append(c.out.Sources, Source{
+			Slot: op.From, Path: src, Recursive: m.opt.has(kindRbind), NoFollow: m.opt.has(kindSrcNoFollow),
+			IDMap: idmap, IDMapRecursive: m.opt.has(kindRidmap), Because: m.field,
+		})
+	}
+	props := c.propagation(m, clone)
+	if len(props) > 0 {
+		op.Propagation, props = props[0], props[1:]
+	}
+	add(&c.out.Mounts, m.field, op)
+	c.morePropagation(m, props)
+}
+
+// hostOpens tells whether the host side has to open a bind source: root of the container's user namespace may be no one to the
+// source's directory; in a shared root the bind must be a peer of the host's mount, which the init's slaves cannot give; and what
+// /proc/self is differs between the host side and the init.
+func (c *compiler) hostOpens(src string) bool {
+	if c.facts.Unprivileged {
+		return false
+	}
+	return c.facts.UserNS || c.prop&unix.MS_SHARED != 0 ||
+		strings.HasPrefix(src, "/proc/self/") || strings.HasPrefix(src, "/proc/thread-self/")
+}
+
+// idmap returns the slot of the user namespace whose mappings the mount gets, NoSlot for none. The host side sets them, as only the
+// owner of the source's filesystem may.
+func (c *compiler) idmap(m *mount) nsenter.Slot {
+	uid, gid := m.UIDMappings, m.GIDMappings
+	field, value := m.field+".uidMappings", ""
+	for _, k := range []kind{kindIdmap, kindRidmap} {
+		if m.opt.has(k) {
+			i := m.opt.index(k)
+			field, value = m.option(i), m.Options[i]
+		}
+	}
+	switch {
+	case len(uid) > 0 && len(gid) == 0:
+		c.problem(m.field+".gidMappings", "", "is required with uidMappings")
+	case len(gid) > 0 && len(uid) == 0:
+		c.problem(m.field+".uidMappings", "", "is required with gidMappings")
+	case value == "" && len(uid) == 0:
+	case c.facts.Unprivileged:
+		c.problem(field, value, "id-mapped mounts need privileges on the host")
+	case len(uid) == 0 && (!c.facts.UserNS || len(c.facts.UIDMappings) == 0 || len(c.facts.GIDMappings) == 0):
+		c.problem(field, value, "needs uidMappings and gidMappings in the mount, or a user namespace with mappings")
+	default:
+		if value == "" {
+			c.warn(field, "", "mappings without idmap or ridmap among the options, taken as idmap")
+		}
+		if len(uid) == 0 {
+			uid, gid = c.facts.UIDMappings, c.facts.GIDMappings
+		}
+		return c.idmapSlot(m.field, uid, gid)
+	}
+	return nsenter.NoSlot
+}
+
+// idmapSlot gives equal mappings one user namespace.
+func (c *compiler) idmapSlot(because string, uid, gid []specs.LinuxIDMapping) nsenter.Slot {
+	for i := range c.out.IDMaps {
+		if have := &c.out.IDMaps[i]; slices.Equal(have.UID, uid) && slices.Equal(have.GID, gid) {
+			return have.Slot
+		}
+	}
+	slot := c.alloc()
+	c.out.IDMaps = append(c.out.IDMaps, IDMap{Slot: slot, UID: uid, GID: gid, Because: because})
+	return slot
+}

@@ -1,0 +1,130 @@
+package rootfs
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/minirun/minirun/nsenter"
+)
+
+// cgroupAttr is what the mounts of a v1 layout have in any case.
+const cgroupAttr = aNosuid | aNodev | aNoexec
+
+// cgroup mounts the container's view of the cgroup hierarchies. In a cgroup namespace of its own it gets new mounts, which show its own
+// cgroup as their root; otherwise its own cgroup is bound, never the whole hierarchy.
+func (c *compiler) cgroup(m *mount) {
+	if m.path == "/" {
+		return
+	}
+	hierarchies := c.facts.Cgroups
+	v1 := slices.ContainsFunc(hierarchies, func(h CgroupHierarchy) bool { return h.Version == 1 })
+	switch {
+	case len(hierarchies) == 0:
+		c.problem(m.field+".type", m.Type, "the host has no cgroup hierarchy mounted")
+	case v1:
+		for _, d := range m.opt.data {
+			c.warn(m.option(d.at), d.text, "unknown option, without effect on cgroup v1")
+		}
+		c.cgroupV1(m)
+	default:
+		c.cgroupV2(m, &hierarchies[0], m.path, m.opt.fsAttr(), true)
+	}
+}
+
+// cgroupV1 lays out a tmpfs with a directory for each hierarchy (the unified one of a hybrid host among them) and links for those of
+// several controllers. The tmpfs becomes read-only when all is in it.
+func (c *compiler) cgroupV1(m *mount) {
+	attr := m.opt.fsAttr() | cgroupAttr
+	props := c.propagation(m, false)
+	tmpfs := &nsenter.MountFs{
+		Root: c.out.Root, Path: m.path, Fstype: "tmpfs", Source: "tmpfs", Options: []string{"mode=755"},
+		Attr: attr &^ aRO, Flags: m.flags | nsenter.FlagMountMkdir,
+	}
+	if len(props) > 0 {
+		tmpfs.Propagation, props = props[0], props[1:]
+	}
+	add(&c.out.Mounts, m.field, tmpfs)
+	c.morePropagation(m, props)
+	for i := range c.facts.Cgroups {
+		h := &c.facts.Cgroups[i]
+		dir := m.path + "/" + path.Base(h.MountPoint)
+		switch {
+		case h.Version == 2:
+			c.cgroupV2(m, h, dir, attr, false)
+		case c.facts.CgroupNS:
+			c.firstCgroup()
+			add(&c.out.Mounts, m.field, &nsenter.MountFs{
+				Root: c.out.Root, Path: dir, Fstype: "cgroup", Source: "cgroup", Options: slices.Clone(h.Controllers),
+				Attr: attr, Flags: nsenter.FlagMountMkdir,
+			})
+		case h.Path != "":
+			add(&c.out.Mounts, m.field, c.cgroupBind(h, dir, attr))
+		default:
+			continue
+		}
+		for _, l := range h.Links {
+			add(&c.out.Mounts, m.field, &nsenter.FsSymlink{
+				Root: c.out.Root, Path: m.path + "/" + l, Target: path.Base(h.MountPoint), Flags: nsenter.FlagFsExistok,
+			})
+		}
+	}
+	if attr&aRO != 0 {
+		add(&c.out.Mounts, m.field, &nsenter.MountAttr{Root: c.out.Root, Path: m.path, AttrSet: aRO})
+	}
+}
+
+// cgroupV2 mounts the unified hierarchy on dir. Where the container's cgroup is not known there is nothing that it may see, and what an
+// rbind of /sys shows must be hidden: another user's hierarchy would be writable (CVE-2023-25809).
+func (c *compiler) cgroupV2(m *mount, h *CgroupHierarchy, dir string, attr uint64, top bool) {
+	var own nsenter.InitOp
+	switch {
+	case h.Path != "":
+		own = c.cgroupBind(h, dir, attr)
+	case top:
+		null, empty := c.maskSlots()
+		own = &nsenter.MountMask{Root: c.out.Root, Path: dir, Null: null, Empty: empty}
+	}
+	var props []uint64
+	if top {
+		props = c.propagation(m, false)
+	}
+	if c.facts.CgroupNS {
+		c.firstCgroup()
+		fresh := &nsenter.MountFs{
+			Root: c.out.Root, Path: dir, Fstype: "cgroup2", Source: "cgroup", Attr: attr, Flags: m.flags | nsenter.FlagMountMkdir,
+		}
+		if top {
+			fresh.Options = slices.DeleteFunc(c.fsOptions(m), func(s string) bool { return slices.Contains(m.opt.sb, s) })
+		}
+		item := nsenter.Item{Op: fresh, Because: m.field}
+		if own != nil {
+			item.Flags = nsenter.FlagOpTry
+		}
+		c.out.Mounts = append(c.out.Mounts, item)
+		if own != nil {
+			c.out.Mounts = append(c.out.Mounts, nsenter.Item{Op: own, Flags: nsenter.FlagOpElse, Because: m.field})
+		}
+	} else if own != nil {
+		add(&c.out.Mounts, m.field, own)
+	}
+	c.morePropagation(m, props)
+}
+
+func (c *compiler) cgroupBind(h *CgroupHierarchy, dir string, attr uint64) *nsenter.MountBind {
+	bind := &nsenter.MountBind{
+		Root: c.out.Root, Path: dir, Source: h.MountPoint + strings.TrimSuffix(h.Path, "/"),
+		From: nsenter.NoSlot, Userns: nsenter.NoSlot, AttrSet: attr, Flags: nsenter.FlagMountMkdir,
+	}
+	if attr&aAtime != 0 {
+		bind.AttrClr = aAtime
+	}
+	return bind
+}
+
+// firstCgroup notes that the next item needs the cgroup namespace.
+func (c *compiler) firstCgroup() {
+	if c.out.FirstCgroup < 0 {
+		c.out.FirstCgroup = len(c.out.Mounts)
+	}
+}
