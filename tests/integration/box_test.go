@@ -8,8 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
 
 // A box is the private world of one test: a directory with the state
@@ -22,7 +20,6 @@ type box struct {
 	state string // the --root of the test
 
 	mu         sync.Mutex
-	pids       map[int]bool // processes to reap
 	containers []*container
 	next       int
 }
@@ -45,7 +42,7 @@ func newSerialBox(t *testing.T) *box {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	b := &box{T: t, dir: dir, name: filepath.Base(dir), state: filepath.Join(dir, "state"), pids: map[int]bool{}}
+	b := &box{T: t, dir: dir, name: filepath.Base(dir), state: filepath.Join(dir, "state")}
 	t.Cleanup(b.close)
 	return b
 }
@@ -105,24 +102,6 @@ func (b *box) read(path string) string {
 		b.Fatal(err)
 	}
 	return string(text)
-}
-
-// adopt remembers a process that will become a child of the test.
-func (b *box) adopt(pid int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.pids[pid] = true
-}
-
-// reap collects the adopted processes that have ended.
-func (b *box) reap() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for pid := range b.pids {
-		if got, err := unix.Wait4(pid, nil, unix.WNOHANG, nil); got == pid || err == unix.ECHILD {
-			delete(b.pids, pid)
-		}
-	}
 }
 
 // exists tells whether a path is there, without following a last symlink.

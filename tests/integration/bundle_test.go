@@ -21,8 +21,8 @@ const busybox = "/bin/busybox"
 
 // applets lists the commands of busybox.
 var applets = sync.OnceValues(func() ([]string, error) {
-	out, err := exec.Command(busybox, "--list").Output()
-	return strings.Fields(string(out)), err
+	out, err := output(exec.Command(busybox, "--list"))
+	return strings.Fields(out), err
 })
 
 // busyboxCopy is a copy of busybox next to the test directories, for the roots

@@ -60,9 +60,7 @@ func (b *box) finish(cmd *exec.Cmd) result {
 	if cmd.Stderr == nil {
 		cmd.Stderr = errs
 	}
-	if err := cmd.Start(); err != nil {
-		b.Fatalf("start %q: %v", cmd.Args, err)
-	}
+	b.start(cmd)
 	code := b.waitCommand(cmd)
 	return result{b: b, args: cmd.Args[1:], stdout: readBack(out), stderr: readBack(errs), code: code}
 }
@@ -93,7 +91,7 @@ func readBack(f *os.File) string {
 func (b *box) waitCommand(cmd *exec.Cmd) int {
 	b.Helper()
 	timer := time.AfterFunc(scaled(commandTimeout), func() { cmd.Process.Kill() })
-	err := cmd.Wait()
+	err := orphans().wait(cmd)
 	if !timer.Stop() {
 		b.Fatalf("%q: no end after %v", cmd.Args, scaled(commandTimeout))
 	}
@@ -220,13 +218,12 @@ func (c *container) detachedCommand(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// made runs a call that makes the container, and adopts its process.
+// made runs a call that makes the container.
 func (c *container) made(cmd *exec.Cmd) result {
 	c.Helper()
 	r := c.finish(cmd)
 	if r.code == 0 {
 		c.exists = true
-		c.adopt(c.pid())
 	}
 	return r
 }
@@ -322,25 +319,4 @@ func (c *container) waitStatus(status string) {
 	c.until(c.id+" is "+status, func() bool {
 		return c.state().Status == status
 	})
-}
-
-// wait waits, as an engine does, for the container's process, which must be a
-// child of the test, and returns its exit code.
-func (b *box) wait(pid int) int {
-	b.Helper()
-	var status syscall.WaitStatus
-	b.until("end of process "+strconv.Itoa(pid), func() bool {
-		got, err := syscall.Wait4(pid, &status, syscall.WNOHANG, nil)
-		if err != nil && err != syscall.EINTR {
-			b.Fatalf("wait for process %d: %v", pid, err)
-		}
-		return got == pid
-	})
-	b.mu.Lock()
-	delete(b.pids, pid)
-	b.mu.Unlock()
-	if status.Signaled() {
-		return 128 + int(status.Signal())
-	}
-	return status.ExitStatus()
 }

@@ -121,7 +121,7 @@ func TestDeviceMknod(t *testing.T) {
 func TestDevicesInUserNamespace(t *testing.T) {
 	b := newBox(t)
 	c := b.container()
-	c.configure(c.userNamespace(100000, 65536), device("/dev/fuse", "c", 10, 229, 0o666, 0, 0), allowDevice(true, "c", 10, 229, "rwm"),
+	c.configure(c.userNamespace(100000, 65536), namespace(specs.NetworkNamespace, ""), device("/dev/fuse", "c", 10, 229, 0o666, 0, 0), allowDevice(true, "c", 10, 229, "rwm"),
 		script("stat -c '%F %t:%T' /dev/null /dev/fuse; echo x >/dev/null && echo written"))
 	out := c.run().ok().stdout
 	equal(b, "devices", out, "character special file 1:3\ncharacter special file a:e5\nwritten\n")

@@ -155,7 +155,7 @@ func TestExecFailures(t *testing.T) {
 	c.exec("/nope").fails(255, `"/nope"`, "no such file or directory")
 	c.exec("/etc/passwd").fails(255, `"/etc/passwd"`, "permission denied")
 	c.exec("/etc").fails(255, `"/etc"`)
-	c.execWith([]string{"--cwd", "relative"}, "true").fails(255, "cwd")
+	c.execWith([]string{"--cwd", "relative"}, "true").fails(255, "absolute")
 	c.execWith([]string{"--process", b.path("missing.json")}, "").fails(255, "missing.json", "no such file or directory")
 	c.execWith([]string{"-u", "nobody"}, "true").fails(255, "nobody")
 	equal(b, "status", c.state().Status, "running")

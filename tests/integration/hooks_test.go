@@ -139,8 +139,8 @@ func TestHookCreateContainerNamespaces(t *testing.T) {
 	b := newBox(t)
 	c := b.container()
 	path := b.path("hook")
-	b.write(path, "#!/bin/sh\nreadlink /proc/self/ns/mnt /proc/self/ns/uts >"+c.rootfs()+"/hook.ns\n", 0o755)
-	c.configure(hook("createContainer", specs.Hook{Path: path}), script("readlink /proc/self/ns/mnt /proc/self/ns/uts"))
+	b.write(path, "#!/bin/sh\nfor n in mnt uts; do readlink /proc/self/ns/$n; done >"+c.rootfs()+"/hook.ns\n", 0o755)
+	c.configure(hook("createContainer", specs.Hook{Path: path}), script("for n in mnt uts; do readlink /proc/self/ns/$n; done"))
 	out := c.run().ok().stdout
 	equal(b, "namespaces of the hook", b.read(filepath.Join(c.rootfs(), "hook.ns")), out)
 }

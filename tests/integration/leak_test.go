@@ -18,7 +18,6 @@ import (
 func (b *box) checkLeaks() {
 	deadline := time.Now().Add(scaled(3 * time.Second))
 	for {
-		b.reap()
 		problems := b.leaks(false)
 		if len(problems) == 0 {
 			return

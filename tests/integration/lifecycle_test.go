@@ -273,13 +273,9 @@ func TestKillAllWithoutPidNamespace(t *testing.T) {
 	c.runDetached().ok()
 	pid := c.pid()
 	b.until("three processes", func() bool { return len(psPids(c)) == 3 })
-	for _, p := range psPids(c) {
-		b.adopt(p)
-	}
 	b.do("kill", "--all", c.id, "KILL").ok()
 	equal(b, "exit code", b.wait(pid), 137)
 	b.until("no process", func() bool {
-		b.reap()
 		return len(psPids(c)) == 0
 	})
 	c.delete().ok()
@@ -323,9 +319,6 @@ func TestDeleteEndsLeftovers(t *testing.T) {
 	c := b.container(script("sleep 1000 & exit 0"), noNamespace("pid"))
 	c.runDetached().ok()
 	c.waitStatus("stopped")
-	for _, p := range psPids(c) {
-		b.adopt(p)
-	}
 	c.delete("--force").ok()
 	b.checkLeaks()
 }

@@ -127,7 +127,7 @@ func openFiles() map[string]int {
 // and open files.
 func suiteLeaks(before map[string]int) []string {
 	var problems []string
-	reapAll()
+	orphans().collect()
 	for _, p := range processes() {
 		if p.ppid == os.Getpid() && p.state != 'Z' {
 			problems = append(problems, fmt.Sprintf("child process %d (%s)", p.pid, p.comm))
@@ -145,17 +145,4 @@ func suiteLeaks(before map[string]int) []string {
 		}
 	}
 	return problems
-}
-
-// reapAll collects every child that has ended.
-func reapAll() {
-	for {
-		pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil || pid <= 0 {
-			return
-		}
-	}
 }

@@ -63,9 +63,7 @@ func (p *pty) start(cmd *exec.Cmd) {
 	p.b.Helper()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.slave, p.slave, p.slave
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	if err := cmd.Start(); err != nil {
-		p.b.Fatalf("start %q: %v", cmd.Args, err)
-	}
+	p.b.start(cmd)
 }
 
 // write types.

@@ -60,9 +60,7 @@ func TestRunStreamsFlow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	b.start(cmd)
 	buf := make([]byte, 64)
 	for _, word := range []string{"one", "two"} {
 		io.WriteString(in, word+"\n")
@@ -95,9 +93,7 @@ func TestRunClosedOutput(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd.Stdout = w
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	b.start(cmd)
 	w.Close()
 	io.ReadFull(r, make([]byte, 4))
 	r.Close()
@@ -113,9 +109,7 @@ func TestRunForwardsSignals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	b.start(cmd)
 	io.ReadFull(out, make([]byte, len("ready\n")))
 	cmd.Process.Signal(sigTerm)
 	rest, _ := io.ReadAll(out)

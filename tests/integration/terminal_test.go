@@ -133,14 +133,14 @@ func TestInteractiveJobControl(t *testing.T) {
 	if strings.Contains(p.seen.String(), "job control") {
 		b.Errorf("the shell complains: %q", p.seen.String())
 	}
-	p.write("cat\n")
-	p.expect("cat\r\n")
+	p.write("sh -c 'echo started; exec cat'\n")
+	p.expect("started\r\n")
 	p.write("line\n")
 	p.expect("line\r\nline\r\n")
 	p.write("\x1a") // Ctrl-Z
 	p.expect("Stopped", "prompt: ")
 	p.write("fg\n")
-	p.expect("cat\r\n")
+	p.expect("exec cat")
 	p.write("\x03")
 	p.expect("prompt: ")
 	p.write("exit 11\n")
