@@ -25,8 +25,9 @@ type Launch struct {
 	// CloneFlags are CLONE_NEW* bits for the clone itself: mount, pid, network, ipc and uts namespaces. A user namespace, a cgroup
 	// namespace and a time namespace are made by the init (ns.unshare), since they need the host side in between.
 	CloneFlags uintptr
-	// Cgroup is the directory of a cgroup v2 that the process is born in (CLONE_INTO_CGROUP); nil for the caller's own.
-	Cgroup *os.File
+	// With UseCgroup the process is born in the version 2 cgroup whose directory CgroupFD is (CLONE_INTO_CGROUP).
+	UseCgroup bool
+	CgroupFD  int
 }
 
 // descriptors of the child, in the order of os.ProcAttr.Files
@@ -117,9 +118,8 @@ func (p *Plan) slots() int {
 
 func (l *Launch) spawn(lay layout, host *os.File) (*Child, error) {
 	pidfd := -1
-	sys := &syscall.SysProcAttr{Cloneflags: l.CloneFlags, PidFD: &pidfd}
-	if l.Cgroup != nil {
-		sys.UseCgroupFD, sys.CgroupFD = true, int(l.Cgroup.Fd())
+	sys := &syscall.SysProcAttr{
+		Cloneflags: l.CloneFlags, PidFD: &pidfd, UseCgroupFD: l.UseCgroup, CgroupFD: l.CgroupFD,
 	}
 	// The executable is among the passed files, so its number is right after the descriptors were put in their places.
 	exe := "/proc/self/fd/" + strconv.Itoa(int(lay.header.exeFD))

@@ -1,0 +1,138 @@
+package libcontainer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/minirun/minirun/cgroups"
+	"github.com/minirun/minirun/nsenter"
+	"github.com/minirun/minirun/rootfs"
+	"github.com/minirun/minirun/specs"
+)
+
+// hostFacts are what compiling must know of the machine. They are gathered once, before; compiling itself asks nothing.
+type hostFacts struct {
+	caps     uint64 // capabilities that the caller can grant, as a bit set
+	cgroups  *cgroups.Host
+	seccomp  func(*specs.LinuxSeccomp) (*seccompProgram, error)
+	apparmor bool // the kernel has AppArmor and it is on
+	selinux  bool
+	warn     func(string)
+}
+
+// planOptions are what a plan depends on beside the configuration.
+type planOptions struct {
+	id           string
+	bundle       string // absolute
+	run          bool   // no waiting for start
+	noPivot      bool
+	noNewKeyring bool
+	preserve     int // number of preserved descriptors
+	pidFile      string
+	pidFDSocket  string
+}
+
+// compiler turns a configuration into a plan. It is used once, for one create or one exec. It touches nothing but its own fields.
+type compiler struct {
+	spec    *specs.Spec
+	process *specs.Process
+	facts   *hostFacts
+	opts    planOptions
+	plan    *nsenter.Plan
+	warn    func(string)
+
+	slots  nsenter.Slot // next free slot
+	ns     namespaces
+	root   *rootfs.Rootfs
+	cgroup cgroupPlan
+	filter *seccompProgram
+	caps   capabilities
+
+	tty         nsenter.Slot
+	procfs      nsenter.Slot
+	hookState   nsenter.Slot // state for createContainer; the next slot's is for startContainer
+	startSlot   nsenter.Slot
+	resultSlot  nsenter.Slot
+	containerFD nsenter.Slot // exec: pidfd of the container's init
+	exec        *execTarget  // nil for a create
+	errs        []error
+}
+
+// compileCreate makes the plan of a create or a run.
+func compileCreate(spec *specs.Spec, facts *hostFacts, o planOptions, warn func(string)) (*compiler, error) {
+	c := newCompiler(spec, spec.Process, facts, o, warn)
+	c.compileNamespaces()
+	c.compileCgroup()
+	if len(c.errs) == 0 {
+		c.compileRoot()
+	}
+	c.compileProcess()
+	if len(c.errs) > 0 {
+		return nil, errors.Join(c.errs...)
+	}
+	c.planCreate()
+	return c, errors.Join(c.errs...)
+}
+
+func newCompiler(spec *specs.Spec, p *specs.Process, facts *hostFacts, o planOptions, warn func(string)) *compiler {
+	return &compiler{
+		spec: spec, process: p, facts: facts, opts: o, warn: warn, plan: &nsenter.Plan{},
+		tty: nsenter.NoSlot, procfs: nsenter.NoSlot, hookState: nsenter.NoSlot,
+		startSlot: nsenter.NoSlot, resultSlot: nsenter.NoSlot, containerFD: nsenter.NoSlot,
+	}
+}
+
+func (c *compiler) fail(field string, format string, args ...any) {
+	c.errs = append(c.errs, fieldError(field, fmt.Errorf(format, args...)))
+}
+
+// slot returns a slot of its own for a descriptor.
+func (c *compiler) slot() nsenter.Slot {
+	c.slots++
+	return c.slots - 1
+}
+
+func (c *compiler) linux() *specs.Linux {
+	if c.spec.Linux == nil {
+		return &specs.Linux{}
+	}
+	return c.spec.Linux
+}
+
+// seccompProgram is a compiled linux.seccomp.
+type seccompProgram struct {
+	filter   []byte
+	flags    uint64
+	listener bool
+}
+
+// rootPath is the root filesystem's path on the host, as state and hooks show it.
+func rootPath(bundle string, spec *specs.Spec) string {
+	if spec.Root == nil {
+		return bundle
+	}
+	if filepath.IsAbs(spec.Root.Path) {
+		return filepath.Clean(spec.Root.Path)
+	}
+	return filepath.Join(bundle, spec.Root.Path)
+}
+
+// absoluteBundle returns the bundle's absolute path, and refuses what is no directory.
+func absoluteBundle(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("bundle %s: %w", path, err)
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(abs, &st); err != nil {
+		return "", &os.PathError{Op: "bundle", Path: abs, Err: err}
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		return "", &os.PathError{Op: "bundle", Path: abs, Err: unix.ENOTDIR}
+	}
+	return abs, nil
+}

@@ -1,0 +1,229 @@
+package libcontainer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/minirun/minirun/cgroups"
+	"github.com/minirun/minirun/nsenter"
+	"github.com/minirun/minirun/specs"
+)
+
+// undoTimeout bounds the removal of what a failed or a deleted container leaves.
+const undoTimeout = 10 * time.Second
+
+// Create makes a container and leaves its process waiting for Start: everything but the program itself is done. On an error nothing
+// is left behind. Errors: ErrInvalidID, ErrExist, and whatever is wrong with the configuration, all at once and each with the path of
+// its field.
+func (r *Runtime) Create(ctx context.Context, id string, o CreateOptions) (*Container, error) {
+	return r.make(ctx, "create", id, o, false)
+}
+
+// Run makes a container and starts its program. It returns when the program has been executed.
+func (r *Runtime) Run(ctx context.Context, id string, o CreateOptions) (*Container, error) {
+	return r.make(ctx, "run", id, o, true)
+}
+
+// Plan returns what Create would do, without doing any of it. Only files of the bundle and of /proc are read.
+func (r *Runtime) Plan(id string, o CreateOptions) (*nsenter.Plan, error) {
+	p, err := r.prepare(id, o, false)
+	if err != nil {
+		return nil, &ContainerError{"plan", id, err}
+	}
+	return p.compiler.plan, nil
+}
+
+// prepared is everything that is decided before anything is made.
+type prepared struct {
+	spec     *specs.Spec
+	raw      []byte
+	opts     planOptions
+	compiler *compiler
+}
+
+func (r *Runtime) prepare(id string, o CreateOptions, run bool) (*prepared, error) {
+	if err := ValidateID(id); err != nil {
+		return nil, err
+	}
+	bundle, err := absoluteBundle(o.Bundle)
+	if err != nil {
+		return nil, err
+	}
+	p := &prepared{spec: o.Spec, opts: planOptions{
+		id: id, bundle: bundle, run: run, noPivot: o.NoPivot, noNewKeyring: o.NoNewKeyring, preserve: len(o.PreserveFiles),
+		pidFile: o.PidFile, pidFDSocket: o.PidFDSocket,
+	}}
+	if p.spec == nil {
+		p.spec, p.raw, err = specs.LoadBundle(bundle, "")
+	} else {
+		p.raw, err = json.Marshal(p.spec)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := r.validate(specs.Validate(p.spec)); err != nil {
+		return nil, err
+	}
+	facts, err := gatherFacts(r.root)
+	if err != nil {
+		return nil, err
+	}
+	facts.warn = r.warn
+	p.compiler, err = compileCreate(p.spec, facts, p.opts, r.warn)
+	return p, err
+}
+
+// validate hands warnings on and returns the errors.
+func (r *Runtime) validate(report *specs.Report) error {
+	for _, w := range report.Warnings() {
+		r.warn(w.Error())
+	}
+	return report.Err()
+}
+
+func (r *Runtime) make(ctx context.Context, op, id string, o CreateOptions, run bool) (*Container, error) {
+	c, err := r.makeContainer(ctx, id, o, run)
+	if err != nil {
+		return nil, &ContainerError{op, id, err}
+	}
+	return c, nil
+}
+
+func (r *Runtime) makeContainer(ctx context.Context, id string, o CreateOptions, run bool) (*Container, error) {
+	p, err := r.prepare(id, o, run)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkOptions(p.spec.Process, o.Stdio, o.PidFile); err != nil {
+		return nil, err
+	}
+	dir, err := makeStateDir(r.root, id)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.unlock()
+	m := &runner{
+		rt: r, c: p.compiler, stdio: o.Stdio, keep: o.PreserveFiles, dir: dir,
+		rec: newRecord(id, p.opts, p.spec, p.compiler), slots: map[nsenter.Slot]*os.File{},
+	}
+	defer m.close()
+	err = dir.writeFile(configFile, p.raw)
+	if err == nil {
+		err = m.run(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, m.undo(ctx, p.spec))
+	}
+	return &Container{rt: r, id: id, dir: &stateDir{dir: dir.dir}, rec: *m.rec, init: &Process{child: m.child}}, nil
+}
+
+// undo removes what a failed plan has made. It does so even when ctx has ended.
+func (m *runner) undo(ctx context.Context, spec *specs.Spec) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+	defer cancel()
+	var errs []error
+	if m.cgroup != nil {
+		errs = append(errs, m.cgroup.Kill(ctx), m.cgroup.Destroy(ctx))
+	}
+	if m.hooks {
+		m.rt.poststop(ctx, spec, m.rec)
+	}
+	return errors.Join(append(errs, m.dir.remove(), m.removePidFile())...)
+}
+
+// Remove removes whatever is left of a container, half-made ones included, killing what is still alive: `delete --force`. An id
+// that does not exist is no error.
+func (r *Runtime) Remove(ctx context.Context, id string) error {
+	if err := ValidateID(id); err != nil {
+		return &ContainerError{"delete", id, err}
+	}
+	dir := &stateDir{dir: filepath.Join(r.root, id)}
+	err := r.removeDir(ctx, dir)
+	if err != nil && !errors.Is(err, ErrNotExist) {
+		return &ContainerError{"delete", id, err}
+	}
+	return nil
+}
+
+func (r *Runtime) removeDir(ctx context.Context, dir *stateDir) error {
+	if err := dir.lock(ctx); err != nil {
+		return err
+	}
+	defer dir.unlock()
+	rec, err := dir.readRecord()
+	if err != nil { // made by a runtime that was killed before it wrote its state: there is nothing else
+		return dir.remove()
+	}
+	return r.removeLocked(ctx, dir, rec, true)
+}
+
+// removeLocked removes a container, with its lock held.
+func (r *Runtime) removeLocked(ctx context.Context, dir *stateDir, rec *record, force bool) error {
+	ctx, cancel := context.WithTimeout(ctx, undoTimeout)
+	defer cancel()
+	if force {
+		if err := rec.signal(unix.SIGKILL); err != nil && !errors.Is(err, ErrNotRunning) {
+			return err
+		}
+	}
+	if rec.Cgroup != nil {
+		cg := cgroups.Open(*rec.Cgroup)
+		defer cg.Close()
+		if err := cg.Kill(ctx); err != nil {
+			return fmt.Errorf("kill what is left: %w", err)
+		}
+		if err := waitDead(ctx, rec); err != nil {
+			return err
+		}
+		if err := cg.Destroy(ctx); err != nil {
+			return fmt.Errorf("remove cgroup: %w", err)
+		}
+	}
+	spec, _, err := specs.LoadFile(filepath.Join(dir.dir, configFile))
+	if err := dir.remove(); err != nil {
+		return err
+	}
+	if err == nil {
+		r.poststop(ctx, spec, rec)
+	}
+	return nil
+}
+
+// waitDead waits until the container's first process is gone.
+func waitDead(ctx context.Context, rec *record) error {
+	for wait := 100 * time.Microsecond; ; wait = min(2*wait, 20*time.Millisecond) {
+		alive, err := rec.alive()
+		if err != nil || !alive {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("process %d does not end: %w", rec.Pid, context.Cause(ctx))
+		case <-time.After(wait):
+		}
+	}
+}
+
+// Delete removes a container whose process has ended, or was never started. One that runs is ErrRunning unless Force is set.
+func (c *Container) Delete(ctx context.Context, o DeleteOptions) error {
+	if o.Force {
+		return c.rt.Remove(ctx, c.id)
+	}
+	return c.locked(ctx, "delete", func() error {
+		status, err := c.status(&c.rec)
+		if err != nil {
+			return err
+		}
+		if status != specs.StateStopped && status != specs.StateCreated {
+			return fmt.Errorf("cannot delete container %s that is not stopped: %s: %w", c.id, status, ErrRunning)
+		}
+		return c.rt.removeLocked(ctx, c.dir, &c.rec, status == specs.StateCreated)
+	})
+}

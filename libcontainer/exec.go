@@ -1,0 +1,135 @@
+package libcontainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/minirun/minirun/cgroups"
+	"github.com/minirun/minirun/nsenter"
+	"github.com/minirun/minirun/specs"
+)
+
+// execTarget is the running container that an exec goes into.
+type execTarget struct {
+	namespaces uint64
+}
+
+// Exec starts another program in a running container, in all its namespaces and in its cgroup. It returns when the program has been
+// executed. ErrNotRunning, ErrPaused.
+func (c *Container) Exec(ctx context.Context, o ExecOptions) (*Process, error) {
+	p, err := c.exec(ctx, o)
+	if err != nil {
+		return nil, &ContainerError{"exec", c.id, err}
+	}
+	return p, nil
+}
+
+func (c *Container) exec(ctx context.Context, o ExecOptions) (*Process, error) {
+	if o.Process == nil {
+		return nil, errors.New("process: it is needed")
+	}
+	if err := c.rt.validate(specs.ValidateProcess(o.Process)); err != nil {
+		return nil, err
+	}
+	if err := checkOptions(o.Process, o.Stdio, o.PidFile); err != nil {
+		return nil, err
+	}
+	rec, err := c.reload()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.mayExec(rec, o.IgnorePaused); err != nil {
+		return nil, err
+	}
+	spec, err := c.Spec()
+	if err != nil {
+		return nil, err
+	}
+	target, err := openProcess(rec)
+	if err != nil {
+		return nil, err
+	}
+	m, err := c.execRunner(rec, spec, o, target)
+	if err != nil {
+		target.Close()
+		return nil, err
+	}
+	defer m.close()
+	if err := m.run(ctx); err != nil {
+		return nil, errors.Join(err, m.removePidFile())
+	}
+	return &Process{child: m.child}, nil
+}
+
+func (c *Container) mayExec(rec *record, ignorePaused bool) error {
+	status, err := c.status(rec)
+	switch {
+	case err != nil:
+		return err
+	case status == statusPaused && !ignorePaused:
+		return fmt.Errorf("cannot exec in a paused container (use --ignore-paused to override): %w", ErrPaused)
+	case status == specs.StateStopped || status == specs.StateCreating:
+		return fmt.Errorf("cannot exec in a %s container: %w", status, ErrNotRunning)
+	}
+	return nil
+}
+
+// openProcess returns a pidfd of the container's first process.
+func openProcess(rec *record) (*os.File, error) {
+	fd, err := unix.PidfdOpen(rec.Pid, 0)
+	if err != nil {
+		return nil, fmt.Errorf("pidfd_open of process %d: %w", rec.Pid, errors.Join(ErrNotRunning, err))
+	}
+	f := os.NewFile(uintptr(fd), "container's init")
+	if alive, err := rec.alive(); !alive {
+		f.Close()
+		return nil, errors.Join(ErrNotRunning, err)
+	}
+	return f, nil
+}
+
+func (c *Container) execRunner(rec *record, spec *specs.Spec, o ExecOptions, target *os.File) (*runner, error) {
+	facts, err := gatherFacts(c.rt.root)
+	if err != nil {
+		return nil, err
+	}
+	facts.warn = c.rt.warn
+	po := planOptions{
+		id: c.id, bundle: rec.Bundle, run: true, noNewKeyring: true, preserve: len(o.PreserveFiles),
+		pidFile: o.PidFile, pidFDSocket: o.PidFDSocket,
+	}
+	comp, err := compileExec(spec, o.Process, rec, facts, po, c.rt.warn)
+	if err != nil {
+		return nil, err
+	}
+	m := &runner{
+		rt: c.rt, c: comp, stdio: o.Stdio, keep: o.PreserveFiles, dir: c.dir, rec: rec,
+		slots: map[nsenter.Slot]*os.File{comp.containerFD: target},
+	}
+	if rec.Cgroup != nil {
+		m.cgroup = cgroups.Open(*rec.Cgroup)
+	}
+	return m, nil
+}
+
+// compileExec makes the plan of an exec. What of the configuration concerns any program in the container (seccomp, mappings) is taken from
+// spec, the rest from p.
+func compileExec(spec *specs.Spec, p *specs.Process, rec *record, facts *hostFacts, o planOptions, warn func(string)) (*compiler, error) {
+	c := newCompiler(spec, p, facts, o, warn)
+	c.exec = &execTarget{namespaces: rec.Namespaces}
+	c.containerFD = c.slot()
+	c.compileJoin()
+	if rec.Cgroup != nil {
+		c.cgroup = cgroupPlan{record: *rec.Cgroup, unified: facts.cgroups.Mode() == cgroups.Unified}
+	}
+	c.compileProcess()
+	if len(c.errs) > 0 {
+		return nil, errors.Join(c.errs...)
+	}
+	c.planExec()
+	return c, errors.Join(c.errs...)
+}

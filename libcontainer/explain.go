@@ -1,0 +1,122 @@
+package libcontainer
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/minirun/minirun/nsenter"
+)
+
+// explain words a failure of the init: the field that asked for the operation, the object, the step, the errno. It is the only
+// place that does. Other errors are returned as they are.
+func (c *compiler) explain(err error) error {
+	var ie *nsenter.InitError
+	if !errors.As(err, &ie) || ie.Index < 0 || ie.Index >= len(c.plan.Items) {
+		return err
+	}
+	it := c.plan.Items[ie.Index]
+	if op, ok := it.Op.(nsenter.ProcLookup); ok {
+		return explainLookup(op, ie)
+	}
+	if op, ok := it.Op.(nsenter.ProcExec); ok {
+		return fmt.Errorf("exec %q: %w", op.Args[0], explainErrno(ie))
+	}
+	if op, ok := it.Op.(nsenter.HookRun); ok {
+		return fieldError(it.Because, fmt.Errorf("hook %s: %w", op.Path, explainHook(ie)))
+	}
+	object := objectOf(it.Op)
+	if object != "" {
+		object = " " + object
+	}
+	return fmt.Errorf("%s%s: %s: %w", it.Because, object, explainStep(it.Op, ie), explainErrno(ie))
+}
+
+// errno is an errno with what the kernel said beside it.
+func explainErrno(ie *nsenter.InitError) error {
+	if ie.Errno == 0 {
+		return errors.New(strings.TrimSpace(ie.Detail))
+	}
+	return ie.Errno
+}
+
+// explainLookup uses the words that engines search for to tell "not found" (127) from "not executable" (126).
+func explainLookup(op nsenter.ProcLookup, ie *nsenter.InitError) error {
+	switch {
+	case ie.Errno == unix.ENOENT && !strings.Contains(op.Name, "/"):
+		return fmt.Errorf("exec: %q: executable file not found in $PATH: %w", op.Name, ie.Errno)
+	case ie.Detail != "" && ie.Errno != 0 && ie.Detail != op.Name:
+		return fmt.Errorf("exec: %q: stat %s: %w", op.Name, ie.Detail, ie.Errno)
+	}
+	return fmt.Errorf("exec: %q: %w", op.Name, explainErrno(ie))
+}
+
+func explainHook(ie *nsenter.InitError) error {
+	switch ie.Step {
+	case nsenter.StepHookExit:
+		return fmt.Errorf("exit status %d", ie.Value)
+	case nsenter.StepHookSignal:
+		return fmt.Errorf("killed by %s", unix.SignalName(unix.Signal(ie.Value)))
+	case nsenter.StepHookTimeout:
+		return errors.New("no end after the timeout")
+	}
+	return fmt.Errorf("%s: %w", ie.Step, explainErrno(ie))
+}
+
+// explainStep names the system call, with the kernel's own words where it gave some.
+func explainStep(op nsenter.Op, ie *nsenter.InitError) string {
+	s := ie.Step.String()
+	if ie.Step == nsenter.StepInsideProcfs {
+		s = "the target is inside a procfs"
+	}
+	if m, ok := op.(nsenter.MountFs); ok {
+		switch ie.Step {
+		case nsenter.StepFsopen, nsenter.StepFsconfig, nsenter.StepFsmount:
+			s += " " + m.Fstype
+		}
+	}
+	if ie.Detail != "" && ie.Errno != 0 {
+		s += " (" + ie.Detail + ")"
+	}
+	return s
+}
+
+// objectOf is what the operation was about, as the configuration calls it.
+func objectOf(op nsenter.Op) string {
+	switch o := op.(type) {
+	case nsenter.MountFs:
+		return o.Path
+	case nsenter.MountBind:
+		if o.Source != "" {
+			return o.Source + " on " + o.Path
+		}
+		return o.Path
+	case nsenter.MountAttr:
+		return o.Path
+	case nsenter.MountMask:
+		return o.Path
+	case nsenter.MountReadonly:
+		return o.Path
+	case nsenter.RootOpen:
+		return o.Path
+	case nsenter.FsMknod:
+		return o.Path
+	case nsenter.FsDevbind:
+		return o.Path
+	case nsenter.FsMkdir:
+		return o.Path
+	case nsenter.FsSymlink:
+		return o.Path
+	case nsenter.ProcChdir:
+		return o.Path
+	case nsenter.SysctlWrite:
+		return o.Value
+	case nsenter.UtsHostname:
+		return o.Name
+	case nsenter.UtsDomainname:
+		return o.Name
+	}
+	return ""
+}

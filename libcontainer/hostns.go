@@ -1,0 +1,109 @@
+package libcontainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/minirun/minirun/specs"
+)
+
+// run opens without waiting (the path may be a FIFO) and asks the descriptor itself what it is: the name proves nothing.
+func (o hostOpenNamespace) run(_ context.Context, r *runner) error {
+	fd, err := unix.Open(o.Path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", o.Path, err)
+	}
+	f := os.NewFile(uintptr(fd), o.Path)
+	flag, err := unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE)
+	if err != nil {
+		f.Close()
+		return fmt.Errorf("%s is not a namespace: %w", o.Path, err)
+	}
+	if uint64(flag) != o.Flag {
+		f.Close()
+		return fmt.Errorf("%s is a %s namespace, expected a %s namespace: %w", o.Path,
+			strings.Join(namespaceNames(uint64(flag)), ""), o.Kind, unix.EINVAL)
+	}
+	r.slots[o.Slot] = f
+	return nil
+}
+
+func (o hostIDMap) run(ctx context.Context, r *runner) error {
+	return writeIDMaps(ctx, r.child.Pid(), o.UID, o.GID)
+}
+
+// writeIDMaps gives a new user namespace its maps, user_namespaces(7). Root writes any; an ordinary user only its own id, and needs
+// newuidmap(1) and newgidmap(1) for more.
+func writeIDMaps(ctx context.Context, pid int, uid, gid []specs.LinuxIDMapping) error {
+	proc := "/proc/" + strconv.Itoa(pid) + "/"
+	if os.Geteuid() != 0 {
+		if !ownID(uid, os.Geteuid()) || !ownID(gid, os.Getegid()) {
+			return errors.Join(mapHelper(ctx, "newuidmap", pid, uid), mapHelper(ctx, "newgidmap", pid, gid))
+		}
+		if err := writeProc(proc+"setgroups", "deny"); err != nil {
+			return err
+		}
+	}
+	if err := writeProc(proc+"gid_map", idMapLines(gid)); err != nil {
+		return err
+	}
+	return writeProc(proc+"uid_map", idMapLines(uid))
+}
+
+func ownID(m []specs.LinuxIDMapping, id int) bool {
+	return len(m) == 1 && m[0].Size == 1 && int(m[0].HostID) == id
+}
+
+func idMapLines(m []specs.LinuxIDMapping) string {
+	var b strings.Builder
+	for _, e := range m {
+		fmt.Fprintf(&b, "%d %d %d\n", e.ContainerID, e.HostID, e.Size)
+	}
+	return b.String()
+}
+
+func mapHelper(ctx context.Context, name string, pid int, m []specs.LinuxIDMapping) error {
+	args := []string{strconv.Itoa(pid)}
+	for _, e := range m {
+		args = append(args, strings.Fields(idMapLines([]specs.LinuxIDMapping{e}))...)
+	}
+	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+func writeProc(path, value string) error {
+	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	defer unix.Close(fd)
+	if _, err := unix.Write(fd, []byte(value)); err != nil {
+		return fmt.Errorf("write %q to %s: %w", value, path, err)
+	}
+	return nil
+}
+
+func (o hostOOMScore) run(_ context.Context, r *runner) error {
+	err := writeProc("/proc/"+strconv.Itoa(r.child.Pid())+"/oom_score_adj", strconv.Itoa(o.Value))
+	return fieldError("process.oomScoreAdj", err)
+}
+
+func (o hostRlimits) run(_ context.Context, r *runner) error {
+	for i, l := range o.Limits {
+		lim := unix.Rlimit{Cur: l.Soft, Max: l.Hard}
+		if err := unix.Prlimit(r.child.Pid(), int(rlimitNumber(l.Type)), &lim, nil); err != nil {
+			return fmt.Errorf("process.rlimits[%d]: prlimit %s: %w", i, l.Type, err)
+		}
+	}
+	return nil
+}

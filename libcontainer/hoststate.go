@@ -1,0 +1,125 @@
+package libcontainer
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/minirun/minirun/nsenter"
+	"github.com/minirun/minirun/specs"
+)
+
+func (o hostRecordState) run(_ context.Context, r *runner) error {
+	if err := r.dir.writeRecord(r.rec); err != nil {
+		return err
+	}
+	if o.Start == nsenter.NoSlot {
+		return nil
+	}
+	for slot, name := range map[nsenter.Slot]string{o.Start: startFifo, o.Result: resultFifo} {
+		path := r.dir.path(name)
+		if err := unix.Mkfifo(path, 0o600); err != nil {
+			return fmt.Errorf("mkfifo %s: %w", path, err)
+		}
+		// Both directions, so that the init neither waits in open nor sees an end of file before start has come.
+		fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return fmt.Errorf("open %s: %w", path, err)
+		}
+		r.slots[slot] = os.NewFile(uintptr(fd), path)
+	}
+	return nil
+}
+
+func (hostRecordPid) run(_ context.Context, r *runner) error {
+	pid := r.child.Pid()
+	ticks, alive, err := startTime(pid)
+	if err != nil {
+		return err
+	}
+	if !alive {
+		return errors.New("init ended unexpectedly")
+	}
+	r.rec.Pid, r.rec.StartTime = pid, ticks
+	return r.dir.writeRecord(r.rec)
+}
+
+func (o hostAnnounce) run(_ context.Context, r *runner) error {
+	if o.PidFDSocket != "" {
+		if err := sendFile(o.PidFDSocket, "pidfd", r.child.PidFD()); err != nil {
+			return fmt.Errorf("pidfd socket: %w", err)
+		}
+	}
+	if o.PidFile == "" {
+		return nil
+	}
+	r.announced = true
+	if err := replaceFile(o.PidFile, []byte(strconv.Itoa(r.child.Pid())), 0o644); err != nil {
+		return fmt.Errorf("pid file: %w", err)
+	}
+	return nil
+}
+
+// state is what the specification says of the container, for hooks and agents.
+func (r *record) state(status specs.ContainerState, pid int) specs.State {
+	return specs.State{
+		Version: r.OCIVersion, ID: r.ID, Status: status, Pid: pid, Bundle: r.Bundle, Annotations: r.Annotations,
+	}
+}
+
+// run makes one document for createContainer and one for startContainer. Inside the container the process id is that of its own
+// pid namespace.
+func (hostHookStates) run(_ context.Context, r *runner) error {
+	pid, err := innerPid(r.child.Pid())
+	if err != nil {
+		return err
+	}
+	for _, status := range []specs.ContainerState{specs.StateCreating, specs.StateCreated} {
+		f, err := jsonFile(r.rec.state(status, pid))
+		if err != nil {
+			return err
+		}
+		r.ack = append(r.ack, f)
+	}
+	return nil
+}
+
+// innerPid is the process id in the innermost pid namespace, the last of NSpid in proc_pid_status(5).
+func innerPid(pid int) (int, error) {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		return 0, err
+	}
+	for line := range bytes.Lines(b) {
+		if rest, ok := strings.CutPrefix(string(line), "NSpid:"); ok {
+			ids := strings.Fields(rest)
+			return strconv.Atoi(ids[len(ids)-1])
+		}
+	}
+	return 0, fmt.Errorf("/proc/%d/status has no NSpid", pid)
+}
+
+// jsonFile holds a document in memory, to be read as a hook's standard input: a hook that does not read it causes no EPIPE.
+func jsonFile(v any) (*os.File, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	fd, err := unix.MemfdCreate("state", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("memfd_create: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), "state")
+	if _, err := f.WriteAt(b, 0); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}

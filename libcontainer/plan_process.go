@@ -1,0 +1,210 @@
+package libcontainer
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/minirun/minirun/nsenter"
+	"github.com/minirun/minirun/specs"
+)
+
+// defaultPath is where programs are looked for when process.env has no PATH.
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// defaultUmask is what callers of runtimes rely on when process.user.umask is not set.
+const defaultUmask = 0o022
+
+func (c *compiler) session() {
+	if !c.opts.noNewKeyring {
+		// Kernels without keyrings, and users over their quota of keys, run the container in the caller's.
+		c.try("session keyring", nsenter.ProcKeyring{Name: "_ses." + c.opts.id})
+	}
+	c.add("session", nsenter.ProcSetsid{})
+}
+
+// openConsole makes the terminal in the container's own devpts.
+func (c *compiler) openConsole(root nsenter.Slot, ptmx, target string) {
+	p := c.process
+	if !p.Terminal {
+		return
+	}
+	c.tty = c.slot()
+	op := nsenter.ConsoleOpen{Root: root, Ptmx: ptmx, Target: target, Uid: p.User.UID, Gid: ttyGroup, Point: pointConsole, Tty: c.tty}
+	if s := p.ConsoleSize; s != nil {
+		op.Rows, op.Cols = uint32(s.Height), uint32(s.Width)
+	}
+	c.add("process.terminal", op, hostDeliverConsole{}, hostAck{})
+}
+
+// ttyGroup leaves the terminal's group as devpts made it (its gid option).
+const ttyGroup = ^uint32(0)
+
+// console opens the terminal of an exec, in the container's root as it is.
+func (c *compiler) console() {
+	if c.exec != nil {
+		c.openConsole(nsenter.NoSlot, "dev/pts/ptmx", "")
+	}
+}
+
+func (c *compiler) attachConsole() {
+	if c.process.Terminal {
+		c.add("process.terminal", nsenter.ConsoleAttach{Tty: c.tty})
+	}
+}
+
+func (c *compiler) scheduling() {
+	p := c.process
+	if d := c.linux().Personality; d != nil && c.exec == nil {
+		c.add("linux.personality", nsenter.ProcPersonality{Value: personality(d)})
+	}
+	if p.IOPriority != nil {
+		c.add("process.ioPriority", nsenter.ProcIoprio{Value: ioPriority(p.IOPriority)})
+	}
+	if p.Scheduler != nil {
+		c.add("process.scheduler", nsenter.ProcScheduler{Attr: schedAttr(p.Scheduler)})
+	}
+}
+
+func personality(p *specs.LinuxPersonality) uint64 {
+	if p.Domain == specs.PerLinux32 {
+		return 0x0008 // PER_LINUX32, personality(2)
+	}
+	return 0
+}
+
+func (c *compiler) rlimits() {
+	for i, l := range c.process.Rlimits {
+		op := nsenter.RlimitSet{Resource: rlimitNumber(l.Type), Soft: l.Soft, Hard: l.Hard}
+		c.add(fmt.Sprintf("process.rlimits[%d]", i), op)
+	}
+}
+
+// hostRlimits raises limits from outside: in a user namespace the init lacks the right to.
+func (c *compiler) hostRlimits() []nsenter.Op {
+	var ops []nsenter.Op
+	if c.ns.own(unix.CLONE_NEWUSER) && len(c.process.Rlimits) > 0 {
+		ops = append(ops, hostRlimits{Limits: c.process.Rlimits})
+	}
+	return ops
+}
+
+// rlimitNumber is the resource of getrlimit(2) for a type that validation has accepted.
+func rlimitNumber(kind string) uint32 {
+	for i, name := range rlimitNames {
+		if name == kind {
+			return uint32(i)
+		}
+	}
+	return ^uint32(0)
+}
+
+var rlimitNames = [...]string{
+	unix.RLIMIT_CPU: "RLIMIT_CPU", unix.RLIMIT_FSIZE: "RLIMIT_FSIZE", unix.RLIMIT_DATA: "RLIMIT_DATA",
+	unix.RLIMIT_STACK: "RLIMIT_STACK", unix.RLIMIT_CORE: "RLIMIT_CORE", unix.RLIMIT_RSS: "RLIMIT_RSS",
+	unix.RLIMIT_NPROC: "RLIMIT_NPROC", unix.RLIMIT_NOFILE: "RLIMIT_NOFILE", unix.RLIMIT_MEMLOCK: "RLIMIT_MEMLOCK",
+	unix.RLIMIT_AS: "RLIMIT_AS", unix.RLIMIT_LOCKS: "RLIMIT_LOCKS", unix.RLIMIT_SIGPENDING: "RLIMIT_SIGPENDING",
+	unix.RLIMIT_MSGQUEUE: "RLIMIT_MSGQUEUE", unix.RLIMIT_NICE: "RLIMIT_NICE", unix.RLIMIT_RTPRIO: "RLIMIT_RTPRIO",
+	unix.RLIMIT_RTTIME: "RLIMIT_RTTIME",
+}
+
+// enterCwd goes there as root, since the user may not be able to reach it; where root may not (NFS), lookup does it as the user.
+func (c *compiler) enterCwd() {
+	c.try("process.cwd", nsenter.ProcChdir{Path: c.cwd(), Flags: nsenter.FlagChdirRetry})
+}
+
+func (c *compiler) cwd() string { return path.Clean("/" + c.process.Cwd) }
+
+func (c *compiler) user() {
+	u := c.process.User
+	c.add("process.user", nsenter.ProcHome{Uid: u.UID, Skip: c.homeSet()})
+	if !c.mayNotSetGroups() {
+		c.add("process.user.additionalGids", nsenter.CredGroups{Gids: u.AdditionalGids})
+	}
+	c.add("process.user", nsenter.CredUser{Uid: u.UID, Gid: u.GID, Flags: nsenter.FlagCredKeepcaps})
+}
+
+func (c *compiler) homeSet() uint32 {
+	for _, e := range c.process.Env {
+		if strings.HasPrefix(e, "HOME=") && len(e) > len("HOME=") {
+			return 1
+		}
+	}
+	return 0
+}
+
+// mayNotSetGroups is true in a user namespace whose only group was mapped without privilege.
+func (c *compiler) mayNotSetGroups() bool {
+	return c.ns.own(unix.CLONE_NEWUSER) && len(c.process.User.AdditionalGids) == 0 && len(c.linux().GIDMappings) == 1 &&
+		c.linux().GIDMappings[0].Size == 1
+}
+
+func (c *compiler) lookup() {
+	umask := uint32(defaultUmask)
+	if m := c.process.User.Umask; m != nil {
+		umask = *m
+	}
+	c.add("process.user.umask", nsenter.ProcUmask{Mask: umask})
+	c.add("process.cwd", nsenter.ProcChdir{Path: c.cwd(), Flags: nsenter.FlagChdirRetry})
+	c.add("process.args[0]", nsenter.ProcLookup{Name: c.process.Args[0], Candidates: candidates(c.process)})
+}
+
+// candidates are the paths where args[0] may be. A relative directory in PATH is left out, as it would depend on the working directory.
+func candidates(p *specs.Process) []string {
+	name := p.Args[0]
+	if strings.Contains(name, "/") {
+		return []string{name}
+	}
+	var list []string
+	for dir := range strings.SplitSeq(pathOf(p.Env), ":") {
+		if strings.HasPrefix(dir, "/") {
+			list = append(list, path.Join(dir, name))
+		}
+	}
+	return list
+}
+
+func pathOf(env []string) string {
+	p := defaultPath
+	for _, e := range env {
+		if v, ok := strings.CutPrefix(e, "PATH="); ok {
+			p = v
+		}
+	}
+	return p
+}
+
+func (c *compiler) closeFiles() {
+	c.add("open files", nsenter.ProcClosefds{First: uint32(3 + c.opts.preserve)})
+}
+
+func (c *compiler) waitForStart(g gate) {
+	if g != gateStart {
+		return
+	}
+	c.add("start", nsenter.SyncCreated{Start: c.startSlot, Result: c.resultSlot})
+}
+
+func (c *compiler) final() { c.add("exec", nsenter.SyncFinal{}) }
+
+func (c *compiler) execute() {
+	c.add("process.args", nsenter.ProcExec{Args: c.process.Args, Env: environment(c.process.Env)})
+}
+
+// environment is process.env with each variable once; the last one wins.
+func environment(env []string) []string {
+	last := make(map[string]int, len(env))
+	for i, e := range env {
+		name, _, _ := strings.Cut(e, "=")
+		last[name] = i
+	}
+	out := make([]string, 0, len(last))
+	for i, e := range env {
+		if name, _, _ := strings.Cut(e, "="); last[name] == i {
+			out = append(out, e)
+		}
+	}
+	return out
+}

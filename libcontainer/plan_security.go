@@ -1,0 +1,123 @@
+package libcontainer
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/minirun/minirun/nsenter"
+	"github.com/minirun/minirun/specs"
+)
+
+// capabilities are the five sets of capabilities(7) as bit sets.
+type capabilities struct{ bounding, effective, permitted, inheritable, ambient uint64 }
+
+// compileProcess decides what of process does not become an operation directly.
+func (c *compiler) compileProcess() {
+	if c.process == nil {
+		c.fail("process", "it is needed to make a container")
+		return
+	}
+	c.compileCapabilities()
+	if s := c.linux().Seccomp; s != nil {
+		p, err := c.facts.seccomp(s)
+		if err != nil {
+			c.errs = append(c.errs, err)
+			return
+		}
+		c.filter = p
+	}
+	if c.process.ApparmorProfile != "" && !c.facts.apparmor {
+		c.fail("process.apparmorProfile", "AppArmor is not enabled on this host")
+	}
+	if c.process.SelinuxLabel != "" && !c.facts.selinux {
+		c.fail("process.selinuxLabel", "SELinux is not enabled on this host")
+	}
+}
+
+// compileCapabilities keeps of each set what can be had. The specification wants a warning and no failure for what cannot.
+func (c *compiler) compileCapabilities() {
+	s := c.process.Capabilities
+	if s == nil {
+		return
+	}
+	can := c.facts.caps
+	if c.ns.own(unix.CLONE_NEWUSER) {
+		can = ^uint64(0) // a new namespace's first process has them all
+	}
+	c.caps.bounding = c.capSet("bounding", s.Bounding, can)
+	c.caps.permitted = c.capSet("permitted", s.Permitted, can)
+	c.caps.effective = c.capSet("effective", s.Effective, c.caps.permitted)
+	c.caps.inheritable = c.capSet("inheritable", s.Inheritable, can)
+	c.caps.ambient = c.capSet("ambient", s.Ambient, c.caps.permitted&c.caps.inheritable)
+}
+
+func (c *compiler) capSet(name string, list []string, can uint64) uint64 {
+	var set uint64
+	for i, n := range list {
+		number, ok := specs.CapabilityNumber(n)
+		if !ok {
+			continue // validation has warned
+		}
+		bit := uint64(1) << number
+		if can&bit == 0 {
+			c.warn(fmt.Sprintf("process.capabilities.%s[%d]: %s cannot be granted", name, i, n))
+			continue
+		}
+		set |= bit
+	}
+	return set
+}
+
+func (c *compiler) boundingSet() {
+	c.add("process.capabilities.bounding", nsenter.CapsBounding{Set: c.caps.bounding})
+}
+
+func (c *compiler) securityLabels() {
+	p := c.process
+	if p.ApparmorProfile == "" && p.SelinuxLabel == "" {
+		return
+	}
+	c.openProcfs()
+	if p.ApparmorProfile != "" {
+		c.add("process.apparmorProfile", nsenter.ProcAttr{Proc: c.procfs, Path: "attr/apparmor/exec", Value: "exec " + p.ApparmorProfile})
+	}
+	if p.SelinuxLabel != "" {
+		c.add("process.selinuxLabel", nsenter.ProcAttr{Proc: c.procfs, Path: "attr/exec", Value: p.SelinuxLabel})
+	}
+}
+
+// dropPrivileges sets the capabilities that the program gets. Loading a filter without no_new_privs needs CAP_SYS_ADMIN, so that comes right
+// before the last capset: what the filter must let pass is then only capset, prctl, read, write and execve.
+func (c *compiler) dropPrivileges() {
+	final := nsenter.CapsSet{Effective: c.caps.effective, Permitted: c.caps.permitted, Inheritable: c.caps.inheritable}
+	if c.filter != nil && !c.process.NoNewPrivileges {
+		const admin = uint64(1) << unix.CAP_SYS_ADMIN
+		c.add("linux.seccomp", nsenter.CapsSet{
+			Effective: c.caps.effective | admin, Permitted: c.caps.permitted | admin, Inheritable: c.caps.inheritable,
+		})
+		c.loadFilter()
+	}
+	c.add("process.capabilities", final)
+	if c.caps.ambient != 0 {
+		c.add("process.capabilities.ambient", nsenter.CapsAmbient{Set: c.caps.ambient})
+	}
+	if c.process.NoNewPrivileges {
+		c.add("process.noNewPrivileges", nsenter.ProcNonewprivs{})
+	}
+}
+
+// lastFilter loads the filter as late as possible: with no_new_privs no right is needed for it.
+func (c *compiler) lastFilter() {
+	if c.filter != nil && c.process.NoNewPrivileges {
+		c.loadFilter()
+	}
+}
+
+func (c *compiler) loadFilter() {
+	c.add("linux.seccomp", nsenter.SeccompLoad{Filter: c.filter.filter, Flags: c.filter.flags, Point: pointSeccomp})
+	if c.filter.listener {
+		s := c.linux().Seccomp
+		c.add("linux.seccomp.listenerPath", hostDeliverListener{Path: s.ListenerPath, Metadata: s.ListenerMetadata}, hostAck{})
+	}
+}

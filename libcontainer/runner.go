@@ -1,0 +1,177 @@
+package libcontainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/minirun/minirun/cgroups"
+	"github.com/minirun/minirun/nsenter"
+)
+
+// runner carries a plan out: host steps in order, and at each operation of the init that reports, the report. It holds what
+// exists so far, so that a failure at any step can be undone.
+type runner struct {
+	rt    *Runtime
+	c     *compiler
+	stdio Stdio
+	keep  []*os.File // preserved files
+
+	dir *stateDir
+	rec *record
+
+	slots     map[nsenter.Slot]*os.File // filled before spawn
+	child     *nsenter.Child
+	cgroup    *cgroups.Cgroup
+	nullFile  *os.File
+	event     nsenter.Event // the report that the host is answering
+	ack       []*os.File    // descriptors for the next acknowledgement
+	announced bool          // the pid file is written
+	waiting   bool          // the init waits to be started
+	hooks     bool          // a hook has been reached: poststop hooks belong to the undoing
+}
+
+// run carries out the whole plan. On an error the init is dead and reaped; the rest is left to undo.
+func (r *runner) run(ctx context.Context) error {
+	for i, it := range r.c.plan.Items {
+		var err error
+		switch op := it.Op.(type) {
+		case hostOp:
+			if err = op.run(ctx, r); err != nil {
+				err = fieldError(it.Because, err)
+			}
+		case nsenter.InitOp:
+			if reports(op) {
+				err = r.next(ctx, i)
+			}
+		}
+		if err != nil {
+			return errors.Join(r.c.explain(err), r.killChild())
+		}
+	}
+	return nil
+}
+
+// reports tells whether the init sends a report for an operation that succeeds.
+func reports(op nsenter.InitOp) bool {
+	switch o := op.(type) {
+	case nsenter.SyncWait, nsenter.SyncSend, nsenter.SyncCreated, nsenter.SyncFinal, nsenter.ConsoleOpen, nsenter.ProcExec:
+		return true
+	case nsenter.SeccompLoad:
+		return o.Flags&flagNewListener != 0
+	}
+	return false
+}
+
+// next waits for the report of an item and remembers it for the host steps that follow.
+func (r *runner) next(ctx context.Context, index int) error {
+	if r.waiting { // what follows sync.created is reported to whoever starts the container
+		return nil
+	}
+	e, err := r.child.Next(ctx)
+	if err != nil {
+		return err
+	}
+	if e.Kind != nsenter.EventDone && e.Index != index {
+		return fmt.Errorf("init reports step %d of the plan, expected %d", e.Index, index)
+	}
+	closeFiles(r.event.Files)
+	r.event = e
+	r.waiting = e.Kind == nsenter.EventCreated
+	return nil
+}
+
+func (r *runner) killChild() error {
+	if r.child == nil {
+		return nil
+	}
+	return r.child.Kill()
+}
+
+// close gives back what only the making needed.
+func (r *runner) close() {
+	for _, f := range r.slots {
+		f.Close()
+	}
+	closeFiles(r.event.Files)
+	closeFiles(r.ack)
+	if r.cgroup != nil {
+		r.cgroup.Close()
+	}
+	if r.nullFile != nil {
+		r.nullFile.Close()
+	}
+}
+
+func closeFiles(files []*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
+}
+
+func (o hostAck) run(_ context.Context, r *runner) error {
+	files := r.ack
+	r.ack = nil
+	defer closeFiles(files)
+	return r.child.Ack(files...)
+}
+
+func (o hostSpawn) run(_ context.Context, r *runner) error {
+	exe, err := r.rt.executable()
+	if err != nil {
+		return err
+	}
+	l := nsenter.Launch{
+		Plan: r.c.plan, Executable: exe, Preserve: r.keep, Slots: r.slots, CloneFlags: uintptr(o.Namespaces),
+	}
+	if l.Stdio, err = r.standardStreams(); err != nil {
+		return err
+	}
+	if o.Cgroup {
+		fd, ok, err := r.cgroup.FD()
+		if err != nil || !ok {
+			return fmt.Errorf("descriptor of the cgroup: %w", err)
+		}
+		l.UseCgroup, l.CgroupFD = true, fd
+	}
+	r.child, err = l.Start()
+	return err
+}
+
+// standardStreams fills in /dev/null where the caller gave nothing, and for a program with a terminal.
+func (r *runner) standardStreams() ([3]*os.File, error) {
+	std := [3]*os.File{r.stdio.Stdin, r.stdio.Stdout, r.stdio.Stderr}
+	for i, f := range std {
+		if f != nil && !r.c.process.Terminal {
+			continue
+		}
+		if r.nullFile == nil {
+			null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+			if err != nil {
+				return std, err
+			}
+			r.nullFile = null
+		}
+		std[i] = r.nullFile
+	}
+	return std, nil
+}
+
+func (o hostMakeCgroup) run(ctx context.Context, r *runner) error {
+	cg, warnings, err := cgroups.Create(ctx, o.Record, o.Writes)
+	for _, w := range warnings {
+		r.rt.warn(w.String())
+	}
+	if err != nil {
+		return err
+	}
+	r.cgroup = cg
+	rec := cg.Record()
+	r.rec.Cgroup = &rec
+	return nil
+}
+
+func (o hostAttachCgroup) run(_ context.Context, r *runner) error {
+	return r.cgroup.Attach(r.child.Pid())
+}
