@@ -4,5 +4,11 @@ go 1.26.0
 
 require (
 	github.com/opencontainers/runtime-spec v1.3.0
+	github.com/seccomp/libseccomp-golang v0.10.0
 	golang.org/x/sys v0.49.0
+)
+
+require (
+	github.com/sirupsen/logrus v1.10.2 // indirect
+	golang.org/x/term v0.47.0 // indirect
 )
