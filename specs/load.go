@@ -234,21 +234,20 @@ func readFile(path string) ([]byte, error) {
 func retry(f func() (int, error)) (int, error) {
 	for {
 		n, err := f()
-		if err != syscall.EINTR { //nolint:errorlint // a bare errno from package syscall
+		if !errors.Is(err, syscall.EINTR) {
 			return n, err
 		}
 	}
 }
 
-// fileKind names the type in a file mode.
+// fileKind names the type in a file mode, of those that can be opened: the open
+// of a socket fails with ENXIO.
 func fileKind(mode uint32) string {
 	switch mode & syscall.S_IFMT {
 	case syscall.S_IFDIR:
 		return "is a directory"
 	case syscall.S_IFIFO:
 		return "is a FIFO"
-	case syscall.S_IFSOCK:
-		return "is a socket"
 	case syscall.S_IFCHR:
 		return "is a character device"
 	case syscall.S_IFBLK:

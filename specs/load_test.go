@@ -3,8 +3,10 @@ package specs
 import (
 	"errors"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -73,6 +75,7 @@ func TestBadText(t *testing.T) {
 		{"invalid UTF-8 after escape", "{\"a\":\"\\n\xc3\"}", "1:9: invalid UTF-8 in a string, byte 0xc3"},
 		{"overlong UTF-8", "{\"a\":\"\xc0\xaf\"}", "1:7: invalid UTF-8 in a string, byte 0xc0"},
 		{"too deep", "{\"a\":" + deep + "[", "1:133: nested deeper than 128 levels"},
+		{"objects too deep", strings.Repeat("{\"a\":", MaxDepth) + "{", "1:641: nested deeper than 128 levels"},
 		{"too deep where it counts", "{\"windows\":{\"credentialSpec\":" + deep, "1:156: nested deeper than 128 levels"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -290,6 +293,12 @@ func TestLoadFileErrors(t *testing.T) {
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	socket := filepath.Join(dir, "socket")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
 	// A sparse file: its size alone must be enough to refuse it.
 	large := filepath.Join(dir, "large")
 	if err := os.WriteFile(large, nil, 0o600); err != nil {
@@ -310,6 +319,7 @@ func TestLoadFileErrors(t *testing.T) {
 		{filepath.Join(dir, "large", "x"), "open: not a directory", syscall.ENOTDIR},
 		{loop, "open: too many levels of symbolic links", syscall.ELOOP},
 		{dir, "is a directory, expected a regular file", nil},
+		{socket, "open: no such device or address", syscall.ENXIO},
 		{fifo, "is a FIFO, expected a regular file", nil},
 		{os.DevNull, "is a character device, expected a regular file", nil},
 		{large, "the file is too large (104857600 bytes), the limit is 16777216 bytes", nil},
@@ -321,6 +331,40 @@ func TestLoadFileErrors(t *testing.T) {
 		if tc.is != nil && !errors.Is(err, tc.is) {
 			t.Errorf("%v does not wrap %v", err, tc.is)
 		}
+	}
+}
+
+func TestFileKind(t *testing.T) {
+	for mode, want := range map[uint32]string{
+		syscall.S_IFDIR | 0o755: "is a directory",
+		syscall.S_IFIFO:         "is a FIFO",
+		syscall.S_IFCHR:         "is a character device",
+		syscall.S_IFBLK:         "is a block device",
+		0:                       "is not a file",
+	} {
+		if got := fileKind(mode); got != want {
+			t.Errorf("%o: got %q, want %q", mode, got, want)
+		}
+	}
+}
+
+// A null stands for a field that is not set, of whatever type the field is.
+func TestNullFieldsAreUnset(t *testing.T) {
+	s, err := Decode([]byte(`{"ociVersion":null,"process":null,"hooks":null,"mounts":null,"annotations":null,"root":{"path":null,"readonly":null},
+		"linux":{"namespaces":null,"resources":{"pids":{"limit":null},"network":{"classID":null},"memory":{"disableOOMKiller":null},"rdma":null}},
+		"windows":{"credentialSpec":null}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Spec{
+		Root: &Root{},
+		Linux: &Linux{Resources: &LinuxResources{
+			Pids: &LinuxPids{}, Network: &LinuxNetwork{}, Memory: &LinuxMemory{},
+		}},
+		Windows: s.Windows,
+	}
+	if !reflect.DeepEqual(s, want) || s.Windows == nil || s.Windows.CredentialSpec != nil {
+		t.Errorf("got %+v", s)
 	}
 }
 

@@ -239,15 +239,16 @@ func (d *decoder) checked(at int, raw string, ascii bool) string {
 	if ascii || utf8.ValidString(raw) {
 		return raw
 	}
-	for i := 0; i < len(raw); {
-		r, size := utf8.DecodeRuneInString(raw[i:])
+	bad := 0
+	for {
+		r, size := utf8.DecodeRuneInString(raw[bad:])
 		if r == utf8.RuneError && size <= 1 {
-			d.fail(at+i, "invalid UTF-8 in a string, byte 0x"+hex2(raw[i]))
-			return ""
+			break
 		}
-		i += size
+		bad += size
 	}
-	return raw
+	d.fail(at+bad, "invalid UTF-8 in a string, byte 0x"+hex2(raw[bad]))
+	return ""
 }
 
 // escaped is text for a string that starts at start and has its first

@@ -190,7 +190,8 @@ func (c *checker) hooks(h *Hooks) {
 		name string
 		list []Hook
 	}{
-		{"prestart", h.Prestart}, //nolint:staticcheck // deprecated, but engines still use it
+		//lint:ignore SA1019 deprecated, but engines still use it
+		{"prestart", h.Prestart},
 		{"createRuntime", h.CreateRuntime},
 		{"createContainer", h.CreateContainer},
 		{"startContainer", h.StartContainer},

@@ -63,7 +63,8 @@ func (c *checker) deviceRule(at *place, d *LinuxDeviceCgroup) {
 }
 
 func (c *checker) memory(at *place, m *LinuxMemory) {
-	kernel := m.Kernel //nolint:staticcheck // deprecated, but still part of documents
+	//lint:ignore SA1019 deprecated, but still part of documents
+	kernel := m.Kernel
 	c.limit(field(at, "limit"), m.Limit)
 	c.limit(field(at, "reservation"), m.Reservation)
 	c.limit(field(at, "swap"), m.Swap)
