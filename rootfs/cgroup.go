@@ -77,38 +77,50 @@ func (c *compiler) cgroupV1(m *mount) {
 // cgroupV2 mounts the unified hierarchy on dir. Where the container's cgroup is not known there is nothing that it may see, and what an
 // rbind of /sys shows must be hidden: another user's hierarchy would be writable (CVE-2023-25809).
 func (c *compiler) cgroupV2(m *mount, h *CgroupHierarchy, dir string, attr uint64, top bool) {
+	var props []uint64
+	var first uint64
+	if top {
+		if props = c.propagation(m, false); len(props) > 0 {
+			first, props = props[0], props[1:]
+		}
+	}
 	var own nsenter.InitOp
 	switch {
 	case h.Path != "":
-		own = c.cgroupBind(h, dir, attr)
+		bind := c.cgroupBind(h, dir, attr)
+		bind.Propagation = first
+		own = bind
 	case top:
 		null, empty := c.maskSlots()
-		own = &nsenter.MountMask{Root: c.out.Root, Path: dir, Null: null, Empty: empty}
+		own, props = &nsenter.MountMask{Root: c.out.Root, Path: dir, Null: null, Empty: empty}, nil
 	}
-	var props []uint64
-	if top {
-		props = c.propagation(m, false)
-	}
-	if c.facts.CgroupNS {
+	switch {
+	case c.facts.CgroupNS:
 		c.firstCgroup()
 		fresh := &nsenter.MountFs{
-			Root: c.out.Root, Path: dir, Fstype: "cgroup2", Source: "cgroup", Attr: attr, Flags: m.flags | nsenter.FlagMountMkdir,
+			Root: c.out.Root, Path: dir, Fstype: "cgroup2", Source: "cgroup", Attr: attr, Propagation: first,
+			Flags: m.flags | nsenter.FlagMountMkdir,
 		}
 		if top {
-			fresh.Options = slices.DeleteFunc(c.fsOptions(m), func(s string) bool { return slices.Contains(m.opt.sb, s) })
+			// The superblock is the hierarchy's: its flags are not the container's to change.
+			fresh.Options = c.fsOptions(m)[len(m.opt.sb):]
 		}
-		item := nsenter.Item{Op: fresh, Because: m.field}
-		if own != nil {
-			item.Flags = nsenter.FlagOpTry
-		}
-		c.out.Mounts = append(c.out.Mounts, item)
-		if own != nil {
-			c.out.Mounts = append(c.out.Mounts, nsenter.Item{Op: own, Flags: nsenter.FlagOpElse, Because: m.field})
-		}
-	} else if own != nil {
+		c.either(m.field, fresh, own)
+	case own != nil:
 		add(&c.out.Mounts, m.field, own)
 	}
 	c.morePropagation(m, props)
+}
+
+// either adds an operation and, if there is one, what to do when it fails.
+func (c *compiler) either(because string, op, other nsenter.InitOp) {
+	if other == nil {
+		add(&c.out.Mounts, because, op)
+		return
+	}
+	c.out.Mounts = append(c.out.Mounts,
+		nsenter.Item{Op: op, Flags: nsenter.FlagOpTry, Because: because},
+		nsenter.Item{Op: other, Flags: nsenter.FlagOpElse, Because: because})
 }
 
 func (c *compiler) cgroupBind(h *CgroupHierarchy, dir string, attr uint64) *nsenter.MountBind {

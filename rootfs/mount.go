@@ -190,9 +190,7 @@ func (c *compiler) hostFallback(m *mount, op *nsenter.MountFs) bool {
 		bind.RecClr = aAtime
 	}
 	bind.Flags = op.Flags | nsenter.FlagMountRecursive
-	c.out.Mounts = append(c.out.Mounts,
-		nsenter.Item{Op: op, Flags: nsenter.FlagOpTry, Because: m.field},
-		nsenter.Item{Op: &bind, Flags: nsenter.FlagOpElse, Because: m.field})
+	c.either(m.field, op, &bind)
 	return true
 }
 
@@ -243,7 +241,7 @@ func validTmpfs(key, value string) bool {
 		_, err := strconv.ParseUint(value, 8, 12)
 		return err == nil
 	case "uid", "gid":
-		_, err := strconv.ParseUint(value, 10, 32)
+		_, err := strconv.ParseUint(value, 0, 32)
 		return err == nil
 	}
 	return true
