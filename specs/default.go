@@ -124,7 +124,8 @@ func DefaultRootless(uid, gid uint32) *Spec {
 			m.Options = m.Options[:len(m.Options)-1] // gid=5, which is not mapped
 		case "/sys":
 			m.Type, m.Source = "none", "/sys"
-			m.Options = []string{"rbind", "nosuid", "noexec", "nodev", "ro"}
+			// All of it read-only: below are cgroups, which may belong to the user.
+			m.Options = []string{"rbind", "nosuid", "noexec", "nodev", "rro"}
 		case "/sys/fs/cgroup":
 			continue
 		}

@@ -82,7 +82,7 @@ func TestDefaultRootless(t *testing.T) {
 		}
 		switch {
 		case m.Destination == "/sys":
-			if m.Source != "/sys" || !slices.Equal(m.Options, []string{"rbind", "nosuid", "noexec", "nodev", "ro"}) {
+			if m.Source != "/sys" || !slices.Equal(m.Options, []string{"rbind", "nosuid", "noexec", "nodev", "rro"}) {
 				t.Errorf("/sys is %+v", m)
 			}
 		case strings.HasPrefix(m.Destination, "/sys/"):

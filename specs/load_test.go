@@ -60,6 +60,8 @@ func TestBadText(t *testing.T) {
 		{"single quotes", "{'a':1}", "1:2: unexpected '\\'', expected a field name in double quotes"},
 		{"bad word", "{\"a\":trve}", "1:8: unexpected 'v', expected \"true\""},
 		{"leading zero", "{\"a\":01}", "1:7: unexpected '1', expected ',' or '}' after a value of an object"},
+		{"sign only in a field", "{\"process\":{\"oomScoreAdj\":-}}", "1:28: unexpected '}', expected a digit"},
+		{"truncated in second half", "{\"a\":\"\\ud83d\\ude0", "1:18: unexpected end of file inside a string"},
 		{"sign only", "{\"a\":-}", "1:7: unexpected '}', expected a digit"},
 		{"no fraction", "{\"a\":1.}", "1:8: unexpected '}', expected a digit"},
 		{"no exponent", "{\"a\":1e+}", "1:9: unexpected '}', expected a digit"},

@@ -25,8 +25,6 @@ type decoder struct {
 
 	bad  []misfit // at most maxProblems values that do not fit their field
 	more int      // how many were found after those
-
-	strs []string // scratch for string arrays
 }
 
 // misfit is a well-formed value that does not fit the field it was given for.
@@ -165,12 +163,9 @@ func (d *decoder) members() bool {
 	return false
 }
 
-// array enters an array and reports whether it has an element, like object.
+// array enters an array, of which the bracket is next, and reports whether it
+// has an element.
 func (d *decoder) array() bool {
-	if d.peek() != '[' {
-		d.wrong("array")
-		return false
-	}
 	if !d.open() {
 		return false
 	}

@@ -178,20 +178,35 @@ func stringArray[T ~string](d *decoder, v *[]T) {
 		d.wrong("array")
 		return
 	}
-	all := d.strs[:0]
+	out := make([]T, 0, d.countStrings())
 	for ok := d.array(); ok; ok = d.elements() {
 		if d.peek() != '"' {
 			d.misfit("string")
 			continue
 		}
-		all = append(all, d.text())
-	}
-	d.strs = all
-	out := make([]T, len(all))
-	for i, s := range all {
-		out[i] = T(s)
+		out = append(out, T(d.text()))
 	}
 	*v = out
+}
+
+// countStrings returns how many strings the array has of which the bracket is
+// next. It is only a hint for the memory to take: escaped quotes are counted
+// as well. Seccomp profiles have hundreds of names in one array, and each page
+// of memory that is touched for the first time costs as much as reading them.
+func (d *decoder) countStrings() int {
+	n := 0
+	for i := d.i + 1; i < len(d.s) && d.s[i] != ']'; i++ {
+		if d.s[i] != '"' {
+			continue
+		}
+		n++
+		end := strings.IndexByte(d.s[i+1:], '"')
+		if end < 0 {
+			break
+		}
+		i += 1 + end
+	}
+	return n
 }
 
 // uint32Array consumes an array of integers into v.
