@@ -21,7 +21,6 @@ type hostFacts struct {
 	seccomp  func(*specs.LinuxSeccomp) (*seccompProgram, error)
 	apparmor bool // the kernel has AppArmor and it is on
 	selinux  bool
-	warn     func(string)
 }
 
 // planOptions are what a plan depends on beside the configuration.
@@ -65,6 +64,7 @@ type compiler struct {
 // compileCreate makes the plan of a create or a run.
 func compileCreate(spec *specs.Spec, facts *hostFacts, o planOptions, warn func(string)) (*compiler, error) {
 	c := newCompiler(spec, spec.Process, facts, o, warn)
+	c.unsupported()
 	c.compileNamespaces()
 	c.compileCgroup()
 	if len(c.errs) == 0 {

@@ -33,7 +33,7 @@ func (r *Runtime) Run(ctx context.Context, id string, o CreateOptions) (*Contain
 
 // Plan returns what Create would do, without doing any of it. Only files of the bundle and of /proc are read.
 func (r *Runtime) Plan(id string, o CreateOptions) (*nsenter.Plan, error) {
-	p, err := r.prepare(id, o, false)
+	p, err := r.prepare(id, o, false, "")
 	if err != nil {
 		return nil, &ContainerError{"plan", id, err}
 	}
@@ -48,7 +48,8 @@ type prepared struct {
 	compiler *compiler
 }
 
-func (r *Runtime) prepare(id string, o CreateOptions, run bool) (*prepared, error) {
+// prepare decides. cache is where compiled seccomp filters are kept, empty for nowhere.
+func (r *Runtime) prepare(id string, o CreateOptions, run bool, cache string) (*prepared, error) {
 	if err := ValidateID(id); err != nil {
 		return nil, err
 	}
@@ -71,18 +72,17 @@ func (r *Runtime) prepare(id string, o CreateOptions, run bool) (*prepared, erro
 	if err := r.validate(specs.Validate(p.spec)); err != nil {
 		return nil, err
 	}
-	facts, err := gatherFacts(r.root)
+	facts, err := r.facts(cache)
 	if err != nil {
 		return nil, err
 	}
-	facts.warn = r.warn
 	p.compiler, err = compileCreate(p.spec, facts, p.opts, r.warn)
 	return p, err
 }
 
 // validate hands warnings on and returns the errors.
 func (r *Runtime) validate(report *specs.Report) error {
-	for _, w := range report.Warnings() {
+	for _, w := range report.Warnings {
 		r.warn(w.Error())
 	}
 	return report.Err()
@@ -97,7 +97,7 @@ func (r *Runtime) make(ctx context.Context, op, id string, o CreateOptions, run 
 }
 
 func (r *Runtime) makeContainer(ctx context.Context, id string, o CreateOptions, run bool) (*Container, error) {
-	p, err := r.prepare(id, o, run)
+	p, err := r.prepare(id, o, run, r.seccompCache())
 	if err != nil {
 		return nil, err
 	}

@@ -93,11 +93,10 @@ func openProcess(rec *record) (*os.File, error) {
 }
 
 func (c *Container) execRunner(rec *record, spec *specs.Spec, o ExecOptions, target *os.File) (*runner, error) {
-	facts, err := gatherFacts(c.rt.root)
+	facts, err := c.rt.facts(c.rt.seccompCache())
 	if err != nil {
 		return nil, err
 	}
-	facts.warn = c.rt.warn
 	po := planOptions{
 		id: c.id, bundle: rec.Bundle, run: true, noNewKeyring: true, preserve: len(o.PreserveFiles),
 		pidFile: o.PidFile, pidFDSocket: o.PidFDSocket,
@@ -121,6 +120,7 @@ func (c *Container) execRunner(rec *record, spec *specs.Spec, o ExecOptions, tar
 func compileExec(spec *specs.Spec, p *specs.Process, rec *record, facts *hostFacts, o planOptions, warn func(string)) (*compiler, error) {
 	c := newCompiler(spec, p, facts, o, warn)
 	c.exec = &execTarget{namespaces: rec.Namespaces}
+	c.unsupported()
 	c.containerFD = c.slot()
 	c.compileJoin()
 	if rec.Cgroup != nil {

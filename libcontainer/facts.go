@@ -16,8 +16,10 @@ import (
 // seccompCache is the directory of compiled filters in the root directory. No container can have this name.
 const seccompCache = "@seccomp"
 
-// gatherFacts asks the machine what compiling must know.
-func gatherFacts(root string) (*hostFacts, error) {
+func (r *Runtime) seccompCache() string { return filepath.Join(r.root, seccompCache) }
+
+// facts asks the machine what compiling must know.
+func (r *Runtime) facts(cache string) (*hostFacts, error) {
 	caps, err := ownCapabilities()
 	if err != nil {
 		return nil, err
@@ -28,12 +30,14 @@ func gatherFacts(root string) (*hostFacts, error) {
 	}
 	f := &hostFacts{caps: caps, cgroups: host, apparmor: apparmorEnabled(), selinux: exists("/sys/fs/selinux/enforce")}
 	f.seccomp = func(s *specs.LinuxSeccomp) (*seccompProgram, error) {
-		p, warnings, err := seccomp.Compile(s, filepath.Join(root, seccompCache))
+		p, warnings, err := seccomp.Compile(s, cache)
 		if err != nil {
 			return nil, err
 		}
 		for _, w := range warnings {
-			f.warn(w.String())
+			if !w.Routine {
+				r.warn(w.String())
+			}
 		}
 		return &seccompProgram{filter: p.Filter, flags: p.Flags, listener: p.Listener}, nil
 	}

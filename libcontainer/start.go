@@ -96,11 +96,11 @@ func openFifo(path string, mode int) (*os.File, error) {
 // explainStart words a failure after start. The plan is compiled again from the stored configuration: the same input gives the
 // same plan, so the index leads to the same step.
 func (c *Container) explainStart(spec *specs.Spec, err error) error {
-	facts, ferr := gatherFacts(c.rt.root)
+	facts, ferr := c.rt.facts(c.rt.seccompCache())
 	if ferr != nil {
 		return errors.Join(err, ferr)
 	}
-	o := planOptions{id: c.id, bundle: c.rec.Bundle}
+	o := c.rec.planOptions()
 	comp, cerr := compileCreate(spec, facts, o, func(string) {})
 	if cerr != nil {
 		return err

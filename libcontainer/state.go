@@ -44,6 +44,16 @@ type record struct {
 	// Cgroup is where the cgroup is; it is recorded before it is made.
 	Cgroup      *cgroups.Record   `json:"cgroup,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
+	// Options that the plan depended on: with them the same plan can be compiled again, to word a failure after start.
+	NoPivot      bool `json:"noPivot,omitempty"`
+	NoNewKeyring bool `json:"noNewKeyring,omitempty"`
+	Preserve     int  `json:"preserve,omitempty"`
+}
+
+func (r *record) planOptions() planOptions {
+	return planOptions{
+		id: r.ID, bundle: r.Bundle, noPivot: r.NoPivot, noNewKeyring: r.NoNewKeyring, preserve: r.Preserve,
+	}
 }
 
 // State is what is known of a container at one moment.

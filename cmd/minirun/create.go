@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/minirun/minirun/libcontainer"
+	"github.com/minirun/minirun/specs"
+)
+
+// createFlags are what create and run have in common.
+type createFlags struct {
+	bundle, consoleSocket, pidFDSocket, pidFile string
+	noPivot, noNewKeyring                       bool
+	preserveFDs                                 int
+}
+
+func (c *createFlags) register(f *flags) {
+	f.StringVar(&c.bundle, "bundle", ".", "directory of the bundle")
+	f.alias("b", "bundle")
+	f.StringVar(&c.consoleSocket, "console-socket", "", "AF_UNIX socket that receives the controlling side of the terminal")
+	f.StringVar(&c.pidFDSocket, "pidfd-socket", "", "AF_UNIX socket that receives a pidfd of the process")
+	f.StringVar(&c.pidFile, "pid-file", "", "file to write the process id to")
+	f.BoolVar(&c.noPivot, "no-pivot", false, "change the root without pivot_root, for hosts on an initramfs; less safe")
+	f.BoolVar(&c.noNewKeyring, "no-new-keyring", false, "stay in the caller's session keyring")
+	f.IntVar(&c.preserveFDs, "preserve-fds", 0, "hand on so many descriptors from 3 on")
+}
+
+// options turns the flags into the library's. Nothing is made, but the console socket is connected.
+func (c *createFlags) options(a *app) (libcontainer.CreateOptions, error) {
+	o := libcontainer.CreateOptions{
+		Bundle: c.bundle, PidFDSocket: c.pidFDSocket, NoPivot: c.noPivot, NoNewKeyring: c.noNewKeyring,
+		Stdio: libcontainer.Stdio{Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr},
+	}
+	var err error
+	if o.PidFile, err = absolute(c.pidFile); err != nil {
+		return o, err
+	}
+	if o.PreserveFiles, err = preserved(c.preserveFDs); err != nil {
+		return o, err
+	}
+	o.Spec, err = c.load()
+	return o, err
+}
+
+// load reads the configuration here, and not in the library, since the flags have to fit it.
+func (c *createFlags) load() (*specs.Spec, error) {
+	st, err := os.Stat(c.bundle)
+	if err != nil {
+		return nil, fmt.Errorf("bundle: %w", err)
+	}
+	if !st.IsDir() {
+		return nil, fmt.Errorf("bundle: %s: not a directory", c.bundle)
+	}
+	s, _, err := specs.LoadBundle(c.bundle, "")
+	return s, err
+}
+
+func absolute(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return abs, nil
+}
+
+// preserved returns descriptors 3 and up, after those of socket activation.
+func preserved(n int) ([]*os.File, error) {
+	first := 3
+	if os.Getenv("LISTEN_PID") == strconv.Itoa(os.Getpid()) {
+		if l, err := strconv.Atoi(os.Getenv("LISTEN_FDS")); err == nil && l > 0 {
+			n += l
+		}
+	}
+	var files []*os.File
+	for fd := first; fd < first+n; fd++ {
+		f := os.NewFile(uintptr(fd), "descriptor "+strconv.Itoa(fd))
+		if f == nil || !isOpen(fd) {
+			return nil, fmt.Errorf("--preserve-fds: descriptor %d is not open", fd)
+		}
+		files = append(files, f)
+	}
+	return files, nil
+}
+
+func createCommand() command {
+	return command{
+		name: "create", args: "ID", short: "make a container; start runs its program",
+		example: "minirun create --bundle /srv/web web",
+		setup: func(f *flags) action {
+			var c createFlags
+			c.register(f)
+			return func(ctx context.Context, a *app, args []string) (int, error) { return 0, c.create(ctx, a, args) }
+		},
+	}
+}
+
+func (c *createFlags) create(ctx context.Context, a *app, args []string) error {
+	id, err := oneID("create", args)
+	if err != nil {
+		return err
+	}
+	rt, err := a.runtime()
+	if err != nil {
+		return err
+	}
+	o, err := c.options(a)
+	if err != nil {
+		return err
+	}
+	if o.Stdio.Console, err = detachedConsole(o.Spec.Process, c.consoleSocket); err != nil {
+		return err
+	}
+	_, err = rt.Create(ctx, id, o)
+	return err
+}
+
+// detachedConsole checks that there is a console socket exactly where a terminal is asked for, and connects it.
+func detachedConsole(p *specs.Process, socket string) (func(*os.File) error, error) {
+	terminal := p != nil && p.Terminal
+	switch {
+	case terminal && socket == "":
+		return nil, usagef("process.terminal: cannot allocate tty if the container is detached without setting --console-socket")
+	case !terminal && socket != "":
+		return nil, usagef("--console-socket: cannot use console socket if the container will not detach or allocate tty")
+	case !terminal:
+		return nil, nil
+	}
+	return libcontainer.DialConsole(socket)
+}

@@ -1,0 +1,24 @@
+package main
+
+import (
+	"context"
+
+	"github.com/minirun/minirun/libcontainer"
+)
+
+func featuresCommand() command {
+	return command{
+		name: "features", args: "", short: "print what this runtime can do, as JSON",
+		example: "minirun features",
+		setup: func(*flags) action {
+			return func(ctx context.Context, a *app, args []string) (int, error) {
+				if len(args) != 0 {
+					return 1, usagef("features: no arguments are needed, not %d", len(args))
+				}
+				f := libcontainer.Features()
+				f.Annotations = map[string]string{"org.opencontainers.runc.version": version, "org.opencontainers.runc.commit": commit}
+				return 0, printJSON(a.stdout, f)
+			}
+		},
+	}
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+
+	"github.com/minirun/minirun/libcontainer"
+)
+
+// drainTime bounds how long output that is still in a terminal is waited for after its program has ended.
+const drainTime = 2 * time.Second
+
+// foreground keeps a program in the foreground: signals are passed on, and with a terminal what is typed and shown.
+type foreground struct {
+	a       *app
+	signals chan os.Signal
+	master  *os.File
+	restore func()
+	output  chan struct{} // closed when the terminal's last output has been shown
+	once    sync.Once
+}
+
+// newForeground starts to collect signals, before there is a program: none that comes early is lost.
+func newForeground(a *app) *foreground {
+	fg := &foreground{a: a, signals: make(chan os.Signal, 128), restore: func() {}}
+	signal.Notify(fg.signals)
+	return fg
+}
+
+// console takes the controlling side of the program's terminal (libcontainer.Stdio.Console).
+func (fg *foreground) console(master *os.File) error {
+	fg.master = master
+	fg.resize()
+	if in := int(fg.a.stdin.Fd()); term.IsTerminal(in) {
+		old, err := term.MakeRaw(in)
+		if err != nil {
+			return fmt.Errorf("raw mode of the terminal: %w", err)
+		}
+		fg.restore = func() { _ = term.Restore(in, old) }
+	}
+	fg.output = make(chan struct{})
+	go func() {
+		defer close(fg.output)
+		_, _ = io.Copy(fg.a.stdout, master) // ends with EIO when the last process has closed the terminal
+	}()
+	go func() { _, _ = io.Copy(master, fg.a.stdin) }()
+	return nil
+}
+
+// resize gives the program's terminal the size of the caller's, where that is one.
+func (fg *foreground) resize() {
+	for _, f := range []*os.File{fg.a.stdin, fg.a.stdout, fg.a.stderr} {
+		if size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil {
+			_ = unix.IoctlSetWinsize(int(fg.master.Fd()), unix.TIOCSWINSZ, size)
+			return
+		}
+	}
+}
+
+// wait passes signals on until the program ends, and its last output has been shown.
+func (fg *foreground) wait(ctx context.Context, p *libcontainer.Process) (libcontainer.ExitStatus, error) {
+	type end struct {
+		status libcontainer.ExitStatus
+		err    error
+	}
+	ended := make(chan end, 1)
+	go func() {
+		s, err := p.Wait(ctx)
+		ended <- end{s, err}
+	}()
+	for {
+		select {
+		case s := <-fg.signals:
+			fg.forward(p, s)
+		case e := <-ended:
+			fg.drain()
+			return e.status, e.err
+		}
+	}
+}
+
+func (fg *foreground) drain() {
+	if fg.output == nil {
+		return
+	}
+	select {
+	case <-fg.output:
+	case <-time.After(drainTime): // a process that outlives the first one keeps the terminal open
+	}
+}
+
+func (fg *foreground) forward(p *libcontainer.Process, s os.Signal) {
+	sig, ok := s.(syscall.Signal)
+	switch {
+	case !ok, sig == unix.SIGURG, sig == unix.SIGCHLD, sig == unix.SIGPIPE: // the Go runtime's own, and the adopted orphans'
+	case sig == unix.SIGWINCH && fg.master != nil:
+		fg.resize()
+	default:
+		if err := p.Signal(sig); err != nil && !errors.Is(err, libcontainer.ErrNotRunning) {
+			fg.a.log.Warn(err)
+		}
+	}
+}
+
+// close gives the terminal back as it was.
+func (fg *foreground) close() {
+	fg.once.Do(func() {
+		signal.Stop(fg.signals)
+		fg.restore()
+		if fg.master != nil {
+			fg.master.Close()
+		}
+	})
+}
+
+// becomeSubreaper makes orphans of the container's processes children of this one, so that none is left to somebody who does
+// not expect it.
+func becomeSubreaper() error {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("prctl PR_SET_CHILD_SUBREAPER: %w", err)
+	}
+	return nil
+}

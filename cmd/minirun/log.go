@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+)
+
+// openLog prepares the logger. Without --log, records go to stderr.
+func (a *app) openLog() error {
+	a.log = logrus.New()
+	a.log.SetOutput(a.stderr)
+	a.log.SetLevel(logrus.InfoLevel)
+	if a.logLevel != "" {
+		level, err := logrus.ParseLevel(a.logLevel)
+		if err != nil {
+			return usagef("--log-level %q: it must be debug, info, warning or error", a.logLevel)
+		}
+		a.log.SetLevel(level)
+	}
+	if a.debug {
+		a.log.SetLevel(logrus.DebugLevel)
+	}
+	if a.logFormat == "json" {
+		a.log.SetFormatter(&logrus.JSONFormatter{TimestampFormat: time.RFC3339Nano})
+	} else {
+		a.log.SetFormatter(&logrus.TextFormatter{FullTimestamp: true, DisableColors: a.logPath != ""})
+	}
+	if a.logPath == "" {
+		return nil
+	}
+	f, err := os.OpenFile(a.logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND|os.O_SYNC, 0o644)
+	if err != nil {
+		return fmt.Errorf("--log: %w", err)
+	}
+	a.logFile = f
+	a.log.SetOutput(f)
+	return nil
+}
+
+// fatal reports the error that ends the program, once to the log and, where that is a file, as bare text to stderr. It returns the exit
+// status.
+func (a *app) fatal(err error, command string) int {
+	text := oneLine(err)
+	if a.log != nil && (a.logFile != nil || a.logFormat == "json") {
+		a.log.Error(text)
+	}
+	if a.logFile != nil || a.logFormat != "json" || a.log == nil {
+		fmt.Fprintln(a.stderr, text)
+	}
+	var code *exitError
+	if errors.As(err, &code) {
+		return code.status
+	}
+	if command == "exec" {
+		return 255
+	}
+	return 1
+}
+
+// exitError carries an exit status of its own.
+type exitError struct {
+	status int
+	err    error
+}
+
+// Error implements error.
+func (e *exitError) Error() string { return e.err.Error() }
+
+// Unwrap returns the reason.
+func (e *exitError) Unwrap() error { return e.err }
+
+// oneLine joins the parts of an error that stand on lines of their own: log readers want one record on one line.
+func oneLine(err error) string {
+	lines := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' })
+	return strings.Join(lines, "; ")
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+
+	"github.com/minirun/minirun/libcontainer"
+)
+
+type runFlags struct {
+	createFlags
+	detach, keep, noSubreaper bool
+}
+
+func runCommand() command {
+	return command{
+		name: "run", args: "ID", short: "make a container and run its program",
+		example: "minirun run --bundle /srv/web web",
+		setup: func(f *flags) action {
+			var c runFlags
+			c.register(f)
+			f.BoolVar(&c.detach, "detach", false, "do not wait for the program")
+			f.alias("d", "detach")
+			f.BoolVar(&c.keep, "keep", false, "leave the container when its program has ended")
+			f.BoolVar(&c.noSubreaper, "no-subreaper", false, "do not adopt orphans of the container")
+			return c.run
+		},
+	}
+}
+
+func (c *runFlags) run(ctx context.Context, a *app, args []string) (int, error) {
+	id, err := oneID("run", args)
+	if err != nil {
+		return 1, err
+	}
+	rt, err := a.runtime()
+	if err != nil {
+		return 1, err
+	}
+	o, err := c.options(a)
+	if err != nil {
+		return 1, err
+	}
+	if c.detach {
+		if o.Stdio.Console, err = detachedConsole(o.Spec.Process, c.consoleSocket); err != nil {
+			return 1, err
+		}
+		_, err = rt.Run(ctx, id, o)
+		return 0, err
+	}
+	if c.consoleSocket != "" {
+		return 1, usagef("--console-socket: cannot use console socket if the container will not detach or allocate tty")
+	}
+	return c.attached(ctx, a, rt, id, o)
+}
+
+// attached runs in the foreground: the program's end is this one's, with its exit status.
+func (c *runFlags) attached(ctx context.Context, a *app, rt *libcontainer.Runtime, id string, o libcontainer.CreateOptions) (int, error) {
+	if !c.noSubreaper {
+		if err := becomeSubreaper(); err != nil {
+			return 1, err
+		}
+	}
+	fg := newForeground(a)
+	defer fg.close()
+	if o.Spec.Process != nil && o.Spec.Process.Terminal {
+		o.Stdio.Console = fg.console
+	}
+	ctr, err := rt.Run(ctx, id, o)
+	if err != nil {
+		return 1, err
+	}
+	debug.SetGCPercent(100) // from here on this process lives as long as the container
+	status, err := fg.wait(ctx, ctr.Process())
+	if c.keep {
+		return status.ShellCode(), err
+	}
+	derr := ctr.Delete(ctx, libcontainer.DeleteOptions{Force: true})
+	return status.ShellCode(), errors.Join(err, derr)
+}

@@ -1,0 +1,42 @@
+package libcontainer
+
+import (
+	"github.com/minirun/minirun/libcontainer/internal/seccomp"
+	"github.com/minirun/minirun/rootfs"
+	"github.com/minirun/minirun/specs"
+)
+
+// Features returns the features document (features.md of the specification): what this build can do, on any host. The caller adds annotations
+// with its own version.
+func Features() *specs.Features {
+	info := seccomp.Info()
+	s := &specs.Support{
+		MountOptions: rootfs.MountOptions(),
+		CgroupV1:     true, CgroupV2: true, CgroupRdma: true,
+		Seccomp:  info.Enabled,
+		Apparmor: true, Selinux: true,
+		IDMap: true,
+	}
+	for _, f := range info.SupportedFlags {
+		s.SeccompFlags = append(s.SeccompFlags, specs.LinuxSeccompFlag(f))
+	}
+	return specs.NewFeatures(s)
+}
+
+// unsupported names the fields of the specification that this version does not carry out. Ignoring one silently would give a
+// container that is not what was asked for.
+func (c *compiler) unsupported() {
+	l := c.linux()
+	for field, set := range map[string]bool{
+		"linux.netDevices":   len(l.NetDevices) > 0,
+		"linux.intelRdt":     l.IntelRdt != nil,
+		"linux.memoryPolicy": l.MemoryPolicy != nil,
+	} {
+		if set {
+			c.fail(field, "this version does not support it")
+		}
+	}
+	if c.process != nil && c.process.ExecCPUAffinity != nil && c.exec != nil {
+		c.fail("process.execCPUAffinity", "this version does not support it")
+	}
+}
