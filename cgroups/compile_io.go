@@ -54,11 +54,11 @@ func (c *compiler) blockDevice(field string, d specs.LinuxBlockIODevice) (string
 // putIO adds the write for the version that has the block I/O controller,
 // which has a different name in each.
 func (c *compiler) putIO(field string, v1, v2 Write) {
-	if _, ok := c.lookup("blkio"); ok {
-		c.put(field, perVersion{controller: "blkio", v1: v1})
+	if _, ok := c.lookup("io"); ok {
+		c.put(field, perVersion{controller: "io", v2: v2})
 		return
 	}
-	c.put(field, perVersion{controller: "io", v2: v2})
+	c.put(field, perVersion{controller: "blkio", v1: v1})
 }
 
 // ioWeight adds a weight, of the cgroup or, with dev "8:0 ", of a device: by the

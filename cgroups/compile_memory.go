@@ -18,6 +18,7 @@ func (c *compiler) memory(m *specs.LinuxMemory) {
 			})
 		}
 	}
+	//lint:ignore SA1019 configurations still have it
 	if m.Kernel != nil {
 		c.warn("memory.kernel", "ignored: the kernel has no separate limit for kernel memory any more")
 	}

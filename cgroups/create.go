@@ -24,8 +24,7 @@ func Create(ctx context.Context, r Record, writes []Write) (*Cgroup, []Warning, 
 	}
 	warnings, err := c.Complete(ctx, writes)
 	if err != nil {
-		c.Close()
-		return nil, warnings, err
+		return nil, warnings, c.undo(ctx, err)
 	}
 	return c, warnings, nil
 }
@@ -40,23 +39,47 @@ func Begin(ctx context.Context, r Record) (*Cgroup, error) {
 	for i := range c.record.Dirs {
 		c.record.Dirs[i].Made = 0
 	}
-	return c, c.undo(ctx, c.mkdirs(ctx, 2))
+	err := c.mkdirs(ctx, 2)
+	if err == nil {
+		err = c.inspect(2)
+	}
+	if err != nil {
+		return nil, c.undo(ctx, err)
+	}
+	return c, nil
 }
 
 // Complete is the second part of Create: it makes the version 1 directories and
-// does all the rest. On failure it removes what it and Begin made, for which a
-// process that was cloned into FD must be gone first: such a caller ends it when
-// ctx is done or Complete is about to fail, or calls Destroy again.
+// does all the rest. When it fails the caller ends the process that was cloned
+// into FD and calls Destroy.
 func (c *Cgroup) Complete(ctx context.Context, writes []Write) ([]Warning, error) {
-	warnings, err := c.complete(ctx, writes)
-	return warnings, c.undo(ctx, err)
+	err := c.mkdirs(ctx, 1)
+	if err == nil {
+		err = c.inspect(1)
+	}
+	warnings := c.warnings
+	c.warnings = nil
+	for i, d := range c.record.Dirs {
+		if err != nil {
+			return warnings, err
+		}
+		switch {
+		case d.Version == 1 && d.has("cpuset"):
+			err = c.inheritCpuset(d)
+		case d.Version == 2:
+			err = c.enable(i, writes)
+		}
+	}
+	if err != nil {
+		return warnings, err
+	}
+	c.fresh = true
+	defer func() { c.fresh = false }()
+	return warnings, c.Apply(ctx, writes)
 }
 
-// undo destroys the cgroup if err is one, and returns it.
+// undo destroys and closes the cgroup after the error, which it returns.
 func (c *Cgroup) undo(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
-	}
 	if e := c.Destroy(context.WithoutCancel(ctx)); e != nil {
 		err = fmt.Errorf("%w; then %w", err, e)
 	}
@@ -79,31 +102,6 @@ func (c *Cgroup) mkdirs(ctx context.Context, version int) error {
 		}
 	}
 	return nil
-}
-
-func (c *Cgroup) complete(ctx context.Context, writes []Write) ([]Warning, error) {
-	if err := c.mkdirs(ctx, 1); err != nil {
-		return nil, err
-	}
-	warnings, err := c.inspect()
-	if err != nil {
-		return warnings, err
-	}
-	for i, d := range c.record.Dirs {
-		if d.Version == 1 && d.has("cpuset") {
-			if err := c.inheritCpuset(d); err != nil {
-				return warnings, err
-			}
-		}
-		if d.Version == 2 {
-			if err := c.enable(i, writes); err != nil {
-				return warnings, err
-			}
-		}
-	}
-	c.fresh = true
-	defer func() { c.fresh = false }()
-	return warnings, c.Apply(ctx, writes)
 }
 
 // mkdir makes the directory and those above it that do not exist, and counts
@@ -146,34 +144,38 @@ func (d *Dir) mkdirUp(p string) error {
 
 // inspect refuses a cgroup in which a process would not run, and warns of one
 // in which others run.
-func (c *Cgroup) inspect() ([]Warning, error) {
-	if frozen, err := c.Frozen(); err != nil {
-		return nil, err
-	} else if frozen {
-		d := c.record.Dirs[c.freezer()]
-		return nil, &FieldError{Field: "linux.cgroupsPath", Err: fmt.Errorf("%s: %w", d.Abs(), ErrFrozen)}
-	}
-	if i := c.record.unified(); i >= 0 {
-		if err := c.checkType(i); err != nil {
-			return nil, err
+func (c *Cgroup) inspect(version int) error {
+	if i := c.freezer(); i >= 0 && c.record.Dirs[i].Version == version {
+		if frozen, err := c.Frozen(); err != nil {
+			return err
+		} else if frozen {
+			return &FieldError{Field: "linux.cgroupsPath", Err: fmt.Errorf("%s: %w", c.record.Dirs[i].Abs(), ErrFrozen)}
 		}
 	}
 	for i, d := range c.record.Dirs {
-		if d.Made > 0 {
+		if d.Version != version {
+			continue
+		}
+		if version == 2 {
+			if err := c.checkType(i); err != nil {
+				return err
+			}
+		}
+		if d.Made > 0 || len(c.warnings) > 0 {
 			continue
 		}
 		pids, err := c.processes(i)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if len(pids) > 0 {
-			return []Warning{{
+			c.warnings = []Warning{{
 				Field: "linux.cgroupsPath",
 				Text:  fmt.Sprintf("%s is in use already: %d processes are inside", d.Abs(), len(pids)),
-			}}, nil
+			}}
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 // checkType refuses a version 2 cgroup below a threaded one, which cannot hold

@@ -18,7 +18,7 @@ import (
 // whatever SA_RESTART says.
 func again(f func() error) error {
 	for {
-		if err := f(); err != unix.EINTR { //nolint:errorlint // a bare errno
+		if err := f(); !errors.Is(err, unix.EINTR) {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package cgroups
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -172,7 +173,7 @@ func pidfdKill(pids []int, list func() ([]int, error)) error {
 	for _, pid := range pids {
 		if fd, err := unix.PidfdOpen(pid, 0); err == nil {
 			fds[pid] = fd
-		} else if err != unix.ESRCH { //nolint:errorlint // a bare errno
+		} else if !errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("open process %d: %w", pid, err)
 		}
 	}
@@ -185,7 +186,7 @@ func pidfdKill(pids []int, list func() ([]int, error)) error {
 		if !ok {
 			continue // new: the next round is for it
 		}
-		if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && err != unix.ESRCH { //nolint:errorlint // a bare errno
+		if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("kill process %d: %w", pid, err)
 		}
 	}
