@@ -3,29 +3,31 @@
 package nsenter
 
 // tableHash identifies ops.tab; plan and init must carry the same.
-const tableHash = "\xb7\n\xa1\xf6\xe0\x12aK\vk\xc0\rJ\\\x92*\x1b\xd3\xd1\xf4\x84\x13\xc5a\x86\xe6\xf5z/\x8d\x96\xee"
+const tableHash = "\xdc\xc3\x06\xa0\a\xc41.\xbeI\x14\xee\x05\x91\xff\xadT\xb5ɾ\r\x90c\xc6\xea\xf5]\xbb\x8c\xfcCG"
 
 // Flags of operations, as ops.tab describes them.
 const (
-	FlagOpTry            = 1   // a failure is no error: remembered for the next operation with OP_ELSE
-	FlagOpElse           = 2   // runs only when the operation before it, an OP_TRY one, failed
-	FlagChdirMkdir       = 1   //
-	FlagChdirRetry       = 2   // EACCES is kept for a later proc.chdir as the container's user (pair it with OP_TRY)
-	FlagRootNorecurse    = 1   //
-	FlagMountMkdir       = 1   // create a missing target as a directory
-	FlagMountMkfile      = 2   // create a missing target as a file
-	FlagMountMkauto      = 3   // as the source is: directory or file
-	FlagMountRecursive   = 4   // the whole tree (rbind)
-	FlagMountNofollow    = 8   // the target's path must have no symbolic link (proc, sysfs)
-	FlagMountInproc      = 16  // the target may lie inside a procfs (the allow-list)
-	FlagMountInheritmode = 32  // tmpfs without mode=: as the directory it covers
-	FlagMountTree        = 64  // the from slot holds a detached tree, to be moved as it is
-	FlagMountOptional    = 128 // a missing target is skipped
-	FlagMountSrcnofollow = 256 // the source's last component is not followed
-	FlagMountCopyup      = 512 // tmpcopyup: the covered directory's content is copied into the new tmpfs
-	FlagFsExistok        = 1   // an existing object is left alone (fs.mknod: only when type and number are right)
-	FlagFsReplace        = 2   // an existing symbolic link or file is replaced
-	FlagCredKeepcaps     = 1   // PR_SET_KEEPCAPS over the change
+	FlagOpTry             = 1   // a failure is no error: remembered for the next operation with OP_ELSE
+	FlagOpElse            = 2   // runs only when the operation before it, an OP_TRY one, failed
+	FlagChdirMkdir        = 1   // a missing directory is made (0755)
+	FlagChdirRetry        = 2   // EACCES is no failure: a later proc.chdir as the container's user tries again
+	FlagRootNorecurse     = 1   // the clone leaves out the mounts below the root
+	FlagRootPlain         = 2   // no mount of its own: for a container without its own mount namespace
+	FlagRootPrivateparent = 4   // the mount that the root lies on becomes private, as root.pivot needs (own mount namespace only)
+	FlagMountMkdir        = 1   // create a missing target as a directory
+	FlagMountMkfile       = 2   // create a missing target as a file
+	FlagMountMkauto       = 3   // as the source is: directory or file
+	FlagMountRecursive    = 4   // the whole tree (rbind)
+	FlagMountNofollow     = 8   // the target's path must have no symbolic link (proc, sysfs)
+	FlagMountInproc       = 16  // the target may lie inside a procfs (the allow-list)
+	FlagMountInheritmode  = 32  // tmpfs without mode=: as the directory it covers
+	FlagMountTree         = 64  // the from slot holds a detached tree, to be moved as it is
+	FlagMountOptional     = 128 // a missing target is skipped
+	FlagMountSrcnofollow  = 256 // the source's last component is not followed
+	FlagMountCopyup       = 512 // tmpcopyup: the covered directory's content is copied into the new tmpfs
+	FlagFsExistok         = 1   // an existing object is left alone (fs.mknod: only when type and number are right)
+	FlagFsReplace         = 2   // an existing symbolic link or file is replaced
+	FlagCredKeepcaps      = 1   // PR_SET_KEEPCAPS over the change
 )
 
 var stepNames = [...]string{
@@ -51,12 +53,14 @@ var stepNames = [...]string{
 	"symlinkat",
 	"readlinkat",
 	"unlinkat",
+	"copy_up",
 	"fchmod",
 	"fchownat",
 	"fstat",
 	"fstatfs",
 	"unshare",
 	"setns",
+	"timens_offsets",
 	"clone3",
 	"dup3",
 	"fcntl",
@@ -117,46 +121,48 @@ const (
 	StepSymlinkat        InitStep = 19
 	StepReadlinkat       InitStep = 20
 	StepUnlinkat         InitStep = 21
-	StepFchmod           InitStep = 22
-	StepFchownat         InitStep = 23
-	StepFstat            InitStep = 24
-	StepFstatfs          InitStep = 25
-	StepUnshare          InitStep = 26
-	StepSetns            InitStep = 27
-	StepClone3           InitStep = 28
-	StepDup3             InitStep = 29
-	StepFcntl            InitStep = 30
-	StepCloseRange       InitStep = 31
-	StepSendmsg          InitStep = 32
-	StepRecvmsg          InitStep = 33
-	StepRead             InitStep = 34
-	StepWrite            InitStep = 35
-	StepPoll             InitStep = 36
-	StepExecve           InitStep = 37
-	StepWait             InitStep = 38
-	StepHookExit         InitStep = 39
-	StepHookSignal       InitStep = 40
-	StepHookTimeout      InitStep = 41
-	StepSetsid           InitStep = 42
-	StepKeyctl           InitStep = 43
-	StepPrctl            InitStep = 44
-	StepPersonality      InitStep = 45
-	StepSethostname      InitStep = 46
-	StepSetdomainname    InitStep = 47
-	StepSetgroups        InitStep = 48
-	StepSetresgid        InitStep = 49
-	StepSetresuid        InitStep = 50
-	StepCapset           InitStep = 51
-	StepSeccomp          InitStep = 52
-	StepPrlimit          InitStep = 53
-	StepIoctl            InitStep = 54
-	StepSchedSetaffinity InitStep = 55
-	StepSchedSetattr     InitStep = 56
-	StepIoprioSet        InitStep = 57
-	StepVerifyDevice     InitStep = 58
-	StepVerifyProcfs     InitStep = 59
-	StepInsideProcfs     InitStep = 60
-	StepLookup           InitStep = 61
+	StepCopyUp           InitStep = 22
+	StepFchmod           InitStep = 23
+	StepFchownat         InitStep = 24
+	StepFstat            InitStep = 25
+	StepFstatfs          InitStep = 26
+	StepUnshare          InitStep = 27
+	StepSetns            InitStep = 28
+	StepTimensOffsets    InitStep = 29
+	StepClone3           InitStep = 30
+	StepDup3             InitStep = 31
+	StepFcntl            InitStep = 32
+	StepCloseRange       InitStep = 33
+	StepSendmsg          InitStep = 34
+	StepRecvmsg          InitStep = 35
+	StepRead             InitStep = 36
+	StepWrite            InitStep = 37
+	StepPoll             InitStep = 38
+	StepExecve           InitStep = 39
+	StepWait             InitStep = 40
+	StepHookExit         InitStep = 41
+	StepHookSignal       InitStep = 42
+	StepHookTimeout      InitStep = 43
+	StepSetsid           InitStep = 44
+	StepKeyctl           InitStep = 45
+	StepPrctl            InitStep = 46
+	StepPersonality      InitStep = 47
+	StepSethostname      InitStep = 48
+	StepSetdomainname    InitStep = 49
+	StepSetgroups        InitStep = 50
+	StepSetresgid        InitStep = 51
+	StepSetresuid        InitStep = 52
+	StepCapset           InitStep = 53
+	StepSeccomp          InitStep = 54
+	StepPrlimit          InitStep = 55
+	StepIoctl            InitStep = 56
+	StepSchedSetaffinity InitStep = 57
+	StepSchedSetattr     InitStep = 58
+	StepIoprioSet        InitStep = 59
+	StepVerifyDevice     InitStep = 60
+	StepVerifyProcfs     InitStep = 61
+	StepInsideProcfs     InitStep = 62
+	StepLookup           InitStep = 63
 )
 
 // NsUnshare is the operation ns.unshare.
@@ -219,7 +225,7 @@ func (o *NsSetns) value() InitOp { return *o }
 
 // NsTimens is the operation ns.timens.
 type NsTimens struct {
-	Offsets string // lines for /proc/self/timens_offsets, written before the fork into the namespace
+	Offsets string // lines for /proc/self/timens_offsets, may be empty; then the process itself enters the time namespace that ns.unshare made
 }
 
 // OpName implements Op.
@@ -1120,7 +1126,8 @@ func (o *RootPivot) value() InitOp { return *o }
 
 // RootChroot is the operation root.chroot.
 type RootChroot struct {
-	Root Slot // for --no-pivot: MS_MOVE and chroot(2)
+	Root  Slot   // for --no-pivot: moved onto / and chroot(2)
+	Flags uint32 // ROOT_PLAIN: chroot(2) only
 }
 
 // OpName implements Op.
@@ -1132,15 +1139,18 @@ func (RootChroot) code() uint16 { return 31 }
 func (o RootChroot) Fields() []Field {
 	return []Field{
 		{"root", o.Root},
+		{"flags", o.Flags},
 	}
 }
 
 func (o RootChroot) encode(e *encoder) {
 	e.slot(o.Root)
+	e.u32(o.Flags)
 }
 
 func (o *RootChroot) decode(d *decoder) {
 	o.Root = d.slot()
+	o.Flags = d.u32()
 }
 
 func (o *RootChroot) value() InitOp { return *o }

@@ -11,14 +11,16 @@ struct pl_ref {
 };
 
 #define PL_TABLE_HASH \
-	0xb7, 0x0a, 0xa1, 0xf6, 0xe0, 0x12, 0x61, 0x4b, 0x0b, 0x6b, 0xc0, 0x0d, 0x4a, 0x5c, 0x92, 0x2a, \
-	0x1b, 0xd3, 0xd1, 0xf4, 0x84, 0x13, 0xc5, 0x61, 0x86, 0xe6, 0xf5, 0x7a, 0x2f, 0x8d, 0x96, 0xee
+	0xdc, 0xc3, 0x06, 0xa0, 0x07, 0xc4, 0x31, 0x2e, 0xbe, 0x49, 0x14, 0xee, 0x05, 0x91, 0xff, 0xad, \
+	0x54, 0xb5, 0xc9, 0xbe, 0x0d, 0x90, 0x63, 0xc6, 0xea, 0xf5, 0x5d, 0xbb, 0x8c, 0xfc, 0x43, 0x47
 
 #define PL_OP_TRY 1u /* a failure is no error: remembered for the next operation with OP_ELSE */
 #define PL_OP_ELSE 2u /* runs only when the operation before it, an OP_TRY one, failed */
-#define PL_CHDIR_MKDIR 1u /*  */
-#define PL_CHDIR_RETRY 2u /* EACCES is kept for a later proc.chdir as the container's user (pair it with OP_TRY) */
-#define PL_ROOT_NORECURSE 1u /*  */
+#define PL_CHDIR_MKDIR 1u /* a missing directory is made (0755) */
+#define PL_CHDIR_RETRY 2u /* EACCES is no failure: a later proc.chdir as the container's user tries again */
+#define PL_ROOT_NORECURSE 1u /* the clone leaves out the mounts below the root */
+#define PL_ROOT_PLAIN 2u /* no mount of its own: for a container without its own mount namespace */
+#define PL_ROOT_PRIVATEPARENT 4u /* the mount that the root lies on becomes private, as root.pivot needs (own mount namespace only) */
 #define PL_MOUNT_MKDIR 1u /* create a missing target as a directory */
 #define PL_MOUNT_MKFILE 2u /* create a missing target as a file */
 #define PL_MOUNT_MKAUTO 3u /* as the source is: directory or file */
@@ -57,46 +59,48 @@ enum pl_step {
 	STEP_SYMLINKAT = 19,
 	STEP_READLINKAT = 20,
 	STEP_UNLINKAT = 21,
-	STEP_FCHMOD = 22,
-	STEP_FCHOWNAT = 23,
-	STEP_FSTAT = 24,
-	STEP_FSTATFS = 25,
-	STEP_UNSHARE = 26,
-	STEP_SETNS = 27,
-	STEP_CLONE3 = 28,
-	STEP_DUP3 = 29,
-	STEP_FCNTL = 30,
-	STEP_CLOSE_RANGE = 31,
-	STEP_SENDMSG = 32,
-	STEP_RECVMSG = 33,
-	STEP_READ = 34,
-	STEP_WRITE = 35,
-	STEP_POLL = 36,
-	STEP_EXECVE = 37,
-	STEP_WAIT = 38,
-	STEP_HOOK_EXIT = 39,
-	STEP_HOOK_SIGNAL = 40,
-	STEP_HOOK_TIMEOUT = 41,
-	STEP_SETSID = 42,
-	STEP_KEYCTL = 43,
-	STEP_PRCTL = 44,
-	STEP_PERSONALITY = 45,
-	STEP_SETHOSTNAME = 46,
-	STEP_SETDOMAINNAME = 47,
-	STEP_SETGROUPS = 48,
-	STEP_SETRESGID = 49,
-	STEP_SETRESUID = 50,
-	STEP_CAPSET = 51,
-	STEP_SECCOMP = 52,
-	STEP_PRLIMIT = 53,
-	STEP_IOCTL = 54,
-	STEP_SCHED_SETAFFINITY = 55,
-	STEP_SCHED_SETATTR = 56,
-	STEP_IOPRIO_SET = 57,
-	STEP_VERIFY_DEVICE = 58,
-	STEP_VERIFY_PROCFS = 59,
-	STEP_INSIDE_PROCFS = 60,
-	STEP_LOOKUP = 61,
+	STEP_COPY_UP = 22,
+	STEP_FCHMOD = 23,
+	STEP_FCHOWNAT = 24,
+	STEP_FSTAT = 25,
+	STEP_FSTATFS = 26,
+	STEP_UNSHARE = 27,
+	STEP_SETNS = 28,
+	STEP_TIMENS_OFFSETS = 29,
+	STEP_CLONE3 = 30,
+	STEP_DUP3 = 31,
+	STEP_FCNTL = 32,
+	STEP_CLOSE_RANGE = 33,
+	STEP_SENDMSG = 34,
+	STEP_RECVMSG = 35,
+	STEP_READ = 36,
+	STEP_WRITE = 37,
+	STEP_POLL = 38,
+	STEP_EXECVE = 39,
+	STEP_WAIT = 40,
+	STEP_HOOK_EXIT = 41,
+	STEP_HOOK_SIGNAL = 42,
+	STEP_HOOK_TIMEOUT = 43,
+	STEP_SETSID = 44,
+	STEP_KEYCTL = 45,
+	STEP_PRCTL = 46,
+	STEP_PERSONALITY = 47,
+	STEP_SETHOSTNAME = 48,
+	STEP_SETDOMAINNAME = 49,
+	STEP_SETGROUPS = 50,
+	STEP_SETRESGID = 51,
+	STEP_SETRESUID = 52,
+	STEP_CAPSET = 53,
+	STEP_SECCOMP = 54,
+	STEP_PRLIMIT = 55,
+	STEP_IOCTL = 56,
+	STEP_SCHED_SETAFFINITY = 57,
+	STEP_SCHED_SETATTR = 58,
+	STEP_IOPRIO_SET = 59,
+	STEP_VERIFY_DEVICE = 60,
+	STEP_VERIFY_PROCFS = 61,
+	STEP_INSIDE_PROCFS = 62,
+	STEP_LOOKUP = 63,
 	STEP_COUNT
 };
 
@@ -189,7 +193,7 @@ _Static_assert(sizeof(struct op_ns_setns) == 16 + 8 * 2, "op_ns_setns");
 
 struct op_ns_timens {
 	struct pl_op op;
-	struct pl_ref offsets; /* str: lines for /proc/self/timens_offsets, written before the fork into the namespace */
+	struct pl_ref offsets; /* str: lines for /proc/self/timens_offsets, may be empty; then the process itself enters the time namespace that ns.unshare made */
 };
 _Static_assert(sizeof(struct op_ns_timens) == 16 + 8 * 1, "op_ns_timens");
 
@@ -394,9 +398,10 @@ _Static_assert(sizeof(struct op_root_pivot) == 16 + 8 * 1, "op_root_pivot");
 
 struct op_root_chroot {
 	struct pl_op op;
-	uint64_t root; /* slot: for --no-pivot: MS_MOVE and chroot(2) */
+	uint64_t root; /* slot: for --no-pivot: moved onto / and chroot(2) */
+	uint64_t flags; /* u32: ROOT_PLAIN: chroot(2) only */
 };
-_Static_assert(sizeof(struct op_root_chroot) == 16 + 8 * 1, "op_root_chroot");
+_Static_assert(sizeof(struct op_root_chroot) == 16 + 8 * 2, "op_root_chroot");
 
 struct op_fs_mkdir {
 	struct pl_op op;
@@ -584,7 +589,7 @@ _Static_assert(sizeof(struct op_console_attach) == 16 + 8 * 1, "op_console_attac
 	X(OP_MOUNT_MASK, mount_mask, 4, KIND_SLOT, KIND_STR, KIND_SLOT, KIND_SLOT) \
 	X(OP_MOUNT_READONLY, mount_readonly, 2, KIND_SLOT, KIND_STR) \
 	X(OP_ROOT_PIVOT, root_pivot, 1, KIND_SLOT) \
-	X(OP_ROOT_CHROOT, root_chroot, 1, KIND_SLOT) \
+	X(OP_ROOT_CHROOT, root_chroot, 2, KIND_SLOT, KIND_U32) \
 	X(OP_FS_MKDIR, fs_mkdir, 3, KIND_SLOT, KIND_STR, KIND_U32) \
 	X(OP_FS_SYMLINK, fs_symlink, 4, KIND_SLOT, KIND_STR, KIND_STR, KIND_U32) \
 	X(OP_FS_MKNOD, fs_mknod, 8, KIND_SLOT, KIND_STR, KIND_U32, KIND_U32, KIND_U32, KIND_U32, KIND_U32, KIND_U32) \
