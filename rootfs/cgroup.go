@@ -59,6 +59,7 @@ func (c *compiler) cgroupV1(m *mount) {
 				Attr: attr, Flags: nsenter.FlagMountMkdir,
 			})
 		case h.Path != "":
+			c.firstCgroup()
 			add(&c.out.Mounts, m.field, c.cgroupBind(h, dir, attr))
 		default:
 			continue
@@ -107,6 +108,7 @@ func (c *compiler) cgroupV2(m *mount, h *CgroupHierarchy, dir string, attr uint6
 		}
 		c.either(m.field, fresh, own)
 	case own != nil:
+		c.firstCgroup()
 		add(&c.out.Mounts, m.field, own)
 	}
 	c.morePropagation(m, props)
@@ -134,7 +136,7 @@ func (c *compiler) cgroupBind(h *CgroupHierarchy, dir string, attr uint64) *nsen
 	return bind
 }
 
-// firstCgroup notes that the next item needs the cgroup namespace.
+// firstCgroup notes that the next item needs the container's cgroup.
 func (c *compiler) firstCgroup() {
 	if c.out.FirstCgroup < 0 {
 		c.out.FirstCgroup = len(c.out.Mounts)

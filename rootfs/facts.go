@@ -90,8 +90,8 @@ type Rootfs struct {
 	Prepare []nsenter.Item
 	// Mounts are the mounts of the configuration in its order.
 	Mounts []nsenter.Item
-	// FirstCgroup is the index in Mounts of the first item that must run in the container's cgroup namespace, that is with the
-	// process in its cgroup and the namespace unshared; -1: there is none.
+	// FirstCgroup is the index in Mounts of the first item that needs the container's cgroup, -1 when there is none: the cgroup
+	// must exist by then, and with CgroupNS the process must be in it and the namespace unshared.
 	FirstCgroup int
 	// Devices makes device nodes and links in /dev. Hooks that run before pivot_root come after it.
 	Devices []nsenter.Item
