@@ -68,8 +68,12 @@ struct ctx {
 	struct plan plan;
 	int in;              /* acknowledgements: the socket, after sync.created the start fifo */
 	int out;             /* reports: the socket, after sync.created the result fifo */
-	unsigned int umask;  /* what hooks and the program get; the init itself works with 0 */
+	int filtered;        /* a seccomp filter is loaded: system calls that are not needed are left out */
+	int umask_done;      /* proc.umask was there */
+	unsigned int umask;  /* the caller's: what hooks get before proc.umask; the init itself works with 0 until then */
 	const char *program; /* what proc.lookup found */
+	char **argv;         /* of proc.exec, made at the start: under a filter not even mmap(2) is sure to pass */
+	char **env;
 	char home[HOME_MAX + 8]; /* HOME=..., what proc.home found; empty: none */
 	struct pl_msg msg;   /* index is always that of the current operation */
 	struct slot slots[MAX_SLOTS];
@@ -125,10 +129,10 @@ int wait_ack(struct ctx *c);
 int wait_ack_fds(struct ctx *c, uint64_t into);
 
 /* slots.c */
+int prepare(struct ctx *c);
 int slot_get(struct ctx *c, uint64_t slot);
 void slot_put(struct ctx *c, uint64_t slot, int fd);
 int slot_take(struct ctx *c, uint64_t slot);
-void slots_init(struct ctx *c);
 void slots_release(struct ctx *c, const struct pl_op *op, uint32_t record);
 
 /* resolve.c */

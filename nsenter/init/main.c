@@ -125,12 +125,15 @@ _Noreturn void init_main(const long *stack)
 		refuse(&c, head->sync, UINT32_MAX, -EPERM, "the plan is not sealed");
 	c.in = c.out = head->sync;
 	c.program = NULL;
+	c.argv = c.env = NULL;
+	c.filtered = c.umask_done = 0;
 	c.home[0] = 0;
 	c.umask = (unsigned int)SYS1(__NR_umask, 0);
 	tidy_fds(&c, fd);
 	reset_signals();
-	slots_init(&c);
-	r = run_plan(&c);
+	r = prepare(&c);
+	if (r == 0)
+		r = run_plan(&c);
 	if (r < 0)
 		report_error(&c, r);
 	sys_exit(0);

@@ -67,22 +67,42 @@ int op_ns_timens(struct ctx *c, const void *rec)
 	return r < 0 ? fail(c, STEP_SETNS, r) : 0;
 }
 
-/* The child is a sibling, a child of the caller; it goes on with the plan at once, and this process ends. */
+/* In the child: its own reports must come after the one that tells of it. An end without a word means that the parent died. */
+static int wait_told(struct ctx *c, const int told[2])
+{
+	char ok;
+	long r;
+
+	sys_close(told[1]);
+	do
+		r = sys_read(told[0], &ok, 1);
+	while (r == -EINTR);
+	sys_close(told[0]);
+	if (r == 0)
+		sys_exit(1);
+	return r < 0 ? fail(c, STEP_READ, r) : 0;
+}
+
+/* The child is a sibling, a child of the caller; it goes on with the plan, and this process ends. */
 int op_proc_fork(struct ctx *c, const void *rec)
 {
 	const struct op_proc_fork *o = rec;
-	int pidfd = -1;
-	struct clone_args args = { .flags = o->flags | CLONE_PARENT | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&pidfd };
-	long pid = SYS2(__NR_clone3, &args, sizeof(args));
+	int pidfd = -1, told[2];
+	struct clone_args args = { .flags = o->flags | CLONE_PARENT | CLONE_PIDFD, .pidfd = (uintptr_t)&pidfd };
+	long pid = SYS2(__NR_pipe2, told, O_CLOEXEC);
 	int r;
 
 	if (pid < 0)
+		return fail_text(c, STEP_CLONE3, pid, "pipe2");
+	pid = SYS2(__NR_clone3, &args, sizeof(args));
+	if (pid < 0)
 		return fail(c, STEP_CLONE3, pid);
 	if (pid == 0)
-		return 0;
+		return wait_told(c, told);
 	r = report_fd(c, MSG_CHILD, pid, pidfd);
 	if (r < 0)
 		report_error(c, r);
+	sys_write(told[1], "", 1);
 	sys_exit(0);
 }
 
@@ -115,12 +135,14 @@ int op_proc_keyring(struct ctx *c, const void *rec)
 	return id < 0 ? fail(c, STEP_KEYCTL, id) : 0;
 }
 
-/* Only noted: the init works with umask 0 so that modes are what the plan says; hooks and the program get this one. */
+/* Until here the init works with umask 0, so that modes are what the plan says. */
 int op_proc_umask(struct ctx *c, const void *rec)
 {
 	const struct op_proc_umask *o = rec;
 
 	c->umask = (unsigned int)o->mask;
+	c->umask_done = 1;
+	SYS1(__NR_umask, c->umask);
 	return 0;
 }
 
@@ -276,17 +298,17 @@ int op_proc_exec(struct ctx *c, const void *rec)
 {
 	const struct op_proc_exec *o = rec;
 	const char *path = c->program;
-	char **argv = make_argv(c, NULL, o->args), **env = make_argv(c, NULL, o->env);
 	long r;
 
-	if (!argv || !env || !o->args.len)
-		return fail(c, STEP_EXECVE, o->args.len ? -ENOMEM : -EINVAL);
+	if (!o->args.len)
+		return fail(c, STEP_EXECVE, -EINVAL);
 	if (!path)
-		path = argv[0];
+		path = c->argv[0];
 	if (c->home[0])
-		env[o->env.len] = c->home;
-	SYS1(__NR_umask, c->umask);
-	r = SYS3(__NR_execve, path, argv, env);
+		c->env[o->env.len] = c->home;
+	if (!c->umask_done)
+		SYS1(__NR_umask, c->umask);
+	r = SYS3(__NR_execve, path, c->argv, c->env);
 	return fail_text(c, STEP_EXECVE, r, path);
 }
 

@@ -38,7 +38,7 @@ static long write_msg(struct ctx *c)
 _Noreturn void report_error(struct ctx *c, int err)
 {
 	c->msg.kind = MSG_ERROR;
-	c->msg.err = -err;
+	c->msg.err = c->msg.step == STEP_HOOK_EXIT || c->msg.step == STEP_HOOK_SIGNAL ? 0 : -err;
 	write_msg(c);
 	sys_exit(1);
 }

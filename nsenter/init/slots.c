@@ -29,25 +29,38 @@ int slot_take(struct ctx *c, uint64_t slot)
 	return fd;
 }
 
-void slots_init(struct ctx *c)
+static int prepare_exec(struct ctx *c, const struct op_proc_exec *o)
+{
+	c->msg.index = o->op.index;
+	c->argv = make_argv(c, NULL, o->args);
+	c->env = make_argv(c, NULL, o->env);
+	return c->argv && c->env ? 0 : fail(c, STEP_EXECVE, -ENOMEM);
+}
+
+/* Fills the slots, notes which operation uses each of them last, and makes what proc.exec needs. */
+int prepare(struct ctx *c)
 {
 	const uint8_t *at = c->plan.records;
+	int r = 0;
 
 	for (uint32_t i = 0; i < c->plan.head->nslots; i++)
 		c->slots[i] = (struct slot){ .fd = c->plan.slots[i], .last = UINT32_MAX };
-	for (uint32_t n = 0; n < c->plan.head->nops; n++) {
+	for (uint32_t n = 0; n < c->plan.head->nops && r == 0; n++) {
 		const struct pl_op *op = (const void *)at;
 
 		for (unsigned int i = 0; i < plan_fields(op->code); i++)
 			if (plan_kind(op->code, i) == KIND_SLOT && plan_field(op, i) != NO_SLOT)
 				c->slots[plan_field(op, i)].last = n;
+		if (op->code == OP_PROC_EXEC && !c->argv)
+			r = prepare_exec(c, (const void *)op);
 		at += op->size;
 	}
+	return r;
 }
 
 void slots_release(struct ctx *c, const struct pl_op *op, uint32_t record)
 {
-	for (unsigned int i = 0; i < plan_fields(op->code); i++) {
+	for (unsigned int i = 0; i < plan_fields(op->code) && !c->filtered; i++) {
 		uint64_t slot = plan_field(op, i);
 		int fd;
 
