@@ -7,12 +7,15 @@ import (
 	"time"
 )
 
-// benchCase is a thing that is timed, again and again. prepare makes what the rounds share and returns one round and what
+// round does a case once.
+type round func() (cost, error)
+
+// benchCase is a thing that is timed, again and again. prepare makes what the rounds share and returns the round and what
 // undoes the preparation.
 type benchCase struct {
 	name    string
 	about   string
-	prepare func(t *target) (round func() (time.Duration, error), undo func(), err error)
+	prepare func(t *target) (again round, undo func(), err error)
 }
 
 func cases() []benchCase {
@@ -24,15 +27,15 @@ func cases() []benchCase {
 	}
 }
 
-func prepareRun(seccomp bool) func(*target) (func() (time.Duration, error), func(), error) {
-	return func(t *target) (func() (time.Duration, error), func(), error) {
+func prepareRun(seccomp bool) func(*target) (round, func(), error) {
+	return func(t *target) (round, func(), error) {
 		const id = "bench-run"
 		bundle, err := t.bundle(id, container{args: []string{"/bin/true"}, seccomp: seccomp})
 		if err != nil {
 			return nil, nil, err
 		}
 		argv := t.argv("run", "--bundle", bundle, id)
-		return func() (time.Duration, error) {
+		return func() (cost, error) {
 			took, err := t.io.call(argv...)
 			if err != nil {
 				t.remove(id)
@@ -42,13 +45,13 @@ func prepareRun(seccomp bool) func(*target) (func() (time.Duration, error), func
 	}
 }
 
-func prepareLifecycle(t *target) (func() (time.Duration, error), func(), error) {
+func prepareLifecycle(t *target) (round, func(), error) {
 	const id = "bench-lifecycle"
 	bundle, err := t.bundle(id, container{args: []string{"/bin/sleep", "1000"}})
 	if err != nil {
 		return nil, nil, err
 	}
-	return func() (time.Duration, error) {
+	return func() (cost, error) {
 		took, err := t.lifecycle(id, bundle)
 		if err != nil {
 			t.remove(id)
@@ -57,34 +60,35 @@ func prepareLifecycle(t *target) (func() (time.Duration, error), func(), error) 
 	}, func() {}, nil
 }
 
-func (t *target) lifecycle(id, bundle string) (time.Duration, error) {
+func (t *target) lifecycle(id, bundle string) (cost, error) {
 	start := time.Now()
-	pid, err := t.create(id, bundle)
+	pid, total, err := t.create(id, bundle)
 	if err != nil {
-		return 0, err
+		return cost{}, err
 	}
-	if _, err := t.io.call(t.argv("start", id)...); err != nil {
-		return 0, err
+	for _, args := range [][]string{{"start", id}, {"kill", id, "KILL"}, {"delete", id}} {
+		if args[0] == "delete" {
+			if _, err := waitFor(pid, nil); err != nil {
+				return cost{}, err
+			}
+		}
+		took, err := t.io.call(t.argv(args...)...)
+		if err != nil {
+			return cost{}, err
+		}
+		total.cpu += took.cpu
 	}
-	if _, err := t.io.call(t.argv("kill", id, "KILL")...); err != nil {
-		return 0, err
-	}
-	if _, err := waitFor(pid); err != nil {
-		return 0, err
-	}
-	if _, err := t.io.call(t.argv("delete", id)...); err != nil {
-		return 0, err
-	}
-	return time.Since(start), nil
+	total.wall = time.Since(start)
+	return total, nil
 }
 
-func prepareExec(t *target) (func() (time.Duration, error), func(), error) {
+func prepareExec(t *target) (round, func(), error) {
 	const id = "bench-exec"
 	if _, err := t.sleeping(id); err != nil {
 		return nil, nil, err
 	}
 	argv := t.argv("exec", id, "/bin/true")
-	return func() (time.Duration, error) { return t.io.call(argv...) }, func() { t.remove(id) }, nil
+	return func() (cost, error) { return t.io.call(argv...) }, func() { t.remove(id) }, nil
 }
 
 // sleeping makes and starts a container that stays, and returns the pid of its init.
@@ -93,7 +97,7 @@ func (t *target) sleeping(id string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	pid, err := t.create(id, bundle)
+	pid, _, err := t.create(id, bundle)
 	if err == nil {
 		_, err = t.io.call(t.argv("start", id)...)
 	}
@@ -112,14 +116,14 @@ type floor struct {
 	io     *streams
 }
 
-// round returns one round of the case, or nil where the floor does not do it. host is any runtime: the exec case needs a container
+// prepare returns the round of the case, or nil where the floor does not do it. host is any runtime: the exec case needs a container
 // to join, and undo removes it.
-func (f *floor) round(name string, host *target) (func() (time.Duration, error), func(), error) {
+func (f *floor) prepare(name string, host *target) (round, func(), error) {
 	cgroup := filepath.Join(cgroupParent, "floor", "bench-floor")
 	switch name {
 	case "run":
 		argv := []string{f.path, "run", f.rootfs, cgroup, filepath.Join(f.state, "floor"), "/bin/true"}
-		return func() (time.Duration, error) { return f.io.call(argv...) }, func() {}, nil
+		return func() (cost, error) { return f.io.call(argv...) }, func() {}, nil
 	case "exec":
 		const id = "bench-floor"
 		pid, err := host.sleeping(id)
@@ -127,7 +131,7 @@ func (f *floor) round(name string, host *target) (func() (time.Duration, error),
 			return nil, nil, fmt.Errorf("floor: %w", err)
 		}
 		argv := []string{f.path, "exec", strconv.Itoa(pid), host.cgroup(id), "/bin/true"}
-		return func() (time.Duration, error) { return f.io.call(argv...) }, func() { host.remove(id) }, nil
+		return func() (cost, error) { return f.io.call(argv...) }, func() { host.remove(id) }, nil
 	}
 	return nil, nil, nil
 }

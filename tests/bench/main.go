@@ -125,7 +125,7 @@ func run(o options) error {
 		return err
 	}
 	if b.report.failed() {
-		return errors.New("something failed or was left behind, see above")
+		return errors.New("a case has no result, or something was left behind: see above")
 	}
 	return nil
 }
@@ -181,8 +181,31 @@ func (b *bench) measure() {
 // contestant is a row of a timed case.
 type contestant struct {
 	row
-	round func() (time.Duration, error)
-	undo  func()
+	again    round
+	undo     func()
+	failures int
+}
+
+// failuresMost ends the rounds of a runtime that fails again and again.
+const failuresMost = 5
+
+// once does a round; counted says whether it is one of those that are reported.
+func (c *contestant) once(counted bool) {
+	if c.failures == failuresMost || c.again == nil {
+		return
+	}
+	took, err := c.again()
+	reap()
+	switch {
+	case err != nil:
+		c.failures++
+		if c.failures == 1 {
+			c.Failed = err.Error()
+		}
+	case counted:
+		c.samples = append(c.samples, milliseconds(took.wall))
+		c.cpu = append(c.cpu, milliseconds(took.cpu))
+	}
 }
 
 // timed measures a case: round by round each runtime in turn.
@@ -190,26 +213,17 @@ func (b *bench) timed(c benchCase) {
 	b.progress(c.name)
 	var all []*contestant
 	if b.floor != nil {
-		if round, undo, err := b.floor.round(c.name, b.targets[len(b.targets)-1]); round != nil || err != nil {
-			all = append(all, enter("floor", round, undo, err))
+		if again, undo, err := b.floor.prepare(c.name, b.targets[len(b.targets)-1]); again != nil || err != nil {
+			all = append(all, enter("floor", again, undo, err))
 		}
 	}
 	for _, t := range b.targets {
-		round, undo, err := c.prepare(t)
-		all = append(all, enter(t.Name, round, undo, err))
+		again, undo, err := c.prepare(t)
+		all = append(all, enter(t.Name, again, undo, err))
 	}
 	for i := range warmups + b.rounds {
 		for _, one := range all {
-			if one.Failed != "" {
-				continue
-			}
-			took, err := one.round()
-			reap()
-			if err != nil {
-				one.Failed = fmt.Sprintf("round %d: %v", i, err)
-			} else if i >= warmups {
-				one.samples = append(one.samples, milliseconds(took))
-			}
+			one.once(i >= warmups)
 		}
 	}
 	result := &result{Case: c.name, About: c.about, Unit: "ms"}
@@ -217,13 +231,16 @@ func (b *bench) timed(c benchCase) {
 		if one.undo != nil {
 			one.undo()
 		}
+		if one.failures > 0 {
+			one.Failed = fmt.Sprintf("%d times, the first: %s", one.failures, one.Failed)
+		}
 		result.Rows = append(result.Rows, one.row)
 	}
 	b.add(result)
 }
 
-func enter(name string, round func() (time.Duration, error), undo func(), err error) *contestant {
-	one := &contestant{row: row{Runtime: name}, round: round, undo: undo}
+func enter(name string, again round, undo func(), err error) *contestant {
+	one := &contestant{row: row{Runtime: name}, again: again, undo: undo}
 	if err != nil {
 		one.Failed = err.Error()
 	}

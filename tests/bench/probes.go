@@ -18,7 +18,7 @@ func createdPSS(t *target) (float64, error) {
 		return 0, err
 	}
 	defer t.remove(id)
-	pid, err := t.create(id, bundle)
+	pid, _, err := t.create(id, bundle)
 	if err != nil {
 		return 0, err
 	}

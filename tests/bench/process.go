@@ -33,9 +33,14 @@ func openStreams(errorFile string) (*streams, error) {
 	return &streams{null: null, errors: errors}, nil
 }
 
-// call runs argv to its end and returns the wall time from just before the start to just after the process was reaped.
-// It goes around os/exec so that the bench's own part is a vfork and a wait.
-func (s *streams) call(argv ...string) (time.Duration, error) {
+// cost is what a call took: wall time, and the processor time of the process and of all that it waited for.
+type cost struct {
+	wall, cpu time.Duration
+}
+
+// call runs argv to its end and returns its cost; the wall time goes from just before the start to just after the process was
+// reaped. It goes around os/exec so that the bench's own part is a vfork and a wait.
+func (s *streams) call(argv ...string) (cost, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	null := s.null.Fd()
@@ -47,19 +52,20 @@ func (s *streams) call(argv ...string) (time.Duration, error) {
 	}
 	said, err := s.errors.Seek(0, 2)
 	if err != nil {
-		return 0, err
+		return cost{}, err
 	}
 	start := time.Now()
 	pid, err := syscall.ForkExec(argv[0], argv, attr)
 	if err != nil {
-		return 0, fmt.Errorf("start %s: %w", argv[0], err)
+		return cost{}, fmt.Errorf("start %s: %w", argv[0], err)
 	}
 	limit := time.AfterFunc(callLimit, func() { _ = syscall.Kill(-pid, syscall.SIGKILL) })
 	defer limit.Stop()
-	status, err := waitFor(pid)
-	took := time.Since(start)
+	var usage syscall.Rusage
+	status, err := waitFor(pid, &usage)
+	took := cost{wall: time.Since(start), cpu: time.Duration(usage.Utime.Nano() + usage.Stime.Nano())}
 	if err != nil {
-		return 0, err
+		return cost{}, err
 	}
 	if !status.Exited() || status.ExitStatus() != 0 {
 		return took, fmt.Errorf("%s: %s: %s", strings.Join(argv, " "), describe(status), s.since(said))
@@ -74,10 +80,11 @@ func (s *streams) since(offset int64) string {
 	return strings.Join(strings.Fields(string(text[:n])), " ")
 }
 
-func waitFor(pid int) (syscall.WaitStatus, error) {
+// waitFor reaps a child; usage may be nil.
+func waitFor(pid int, usage *syscall.Rusage) (syscall.WaitStatus, error) {
 	var status syscall.WaitStatus
 	for {
-		_, err := syscall.Wait4(pid, &status, 0, nil)
+		_, err := syscall.Wait4(pid, &status, 0, usage)
 		if err == nil {
 			return status, nil
 		}

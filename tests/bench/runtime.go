@@ -102,21 +102,22 @@ func (t *target) argv(args ...string) []string {
 	return append([]string{t.path, "--root", t.state}, args...)
 }
 
-// create makes the container and returns the pid of its init.
-func (t *target) create(id, bundle string) (int, error) {
+// create makes the container and returns the pid of its init, and what that cost.
+func (t *target) create(id, bundle string) (int, cost, error) {
 	file := filepath.Join(t.state, "pid-of-"+id)
-	if _, err := t.io.call(t.argv("create", "--bundle", bundle, "--pid-file", file, id)...); err != nil {
-		return 0, err
+	took, err := t.io.call(t.argv("create", "--bundle", bundle, "--pid-file", file, id)...)
+	if err != nil {
+		return 0, cost{}, err
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return 0, err
+		return 0, cost{}, err
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil {
-		return 0, fmt.Errorf("pid file of %s: %w", id, err)
+		return 0, cost{}, fmt.Errorf("pid file of %s: %w", id, err)
 	}
-	return pid, nil
+	return pid, took, nil
 }
 
 // remove takes a container away whatever became of it; what cannot be removed shows in leftovers.
