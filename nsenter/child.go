@@ -26,6 +26,9 @@ const (
 
 const messageSize = 168
 
+// deathWait bounds how long an init that is about to end may take to do so.
+const deathWait = 10 * time.Second
+
 // Event is one report of the init.
 type Event struct {
 	Kind  EventKind
@@ -131,7 +134,13 @@ func (c *Child) ended() (Event, error) {
 	if c.final {
 		return Event{Kind: EventDone}, nil
 	}
-	if err := c.Kill(); err != nil {
+	// It has closed its socket, so it is about to end: its own status says more than that of a kill.
+	if !c.endsWithin(deathWait) {
+		if err := c.Signal(unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+			return Event{}, fmt.Errorf("kill init: %w", err)
+		}
+	}
+	if err := c.reap(); err != nil {
 		return Event{}, err
 	}
 	return Event{}, &DeathError{Status: c.status}
@@ -195,63 +204,47 @@ func (c *Child) reap() error {
 	if c.reaped {
 		return nil
 	}
-	_, err := c.waitStatus(0)
-	return err
+	return c.waitStatus()
 }
 
 // Wait waits for the end of the process and returns its wait status. It may be called from several goroutines only after the first
 // returned.
 func (c *Child) Wait() (unix.WaitStatus, error) {
 	if !c.reaped {
-		if _, err := c.waitStatus(0); err != nil {
+		if err := c.waitStatus(); err != nil {
 			return 0, err
 		}
 	}
 	return c.status, nil
 }
 
-// Exited reports without waiting, and without reaping, whether the process has ended.
-func (c *Child) Exited() bool {
-	if c.reaped {
-		return true
-	}
+// endsWithin tells whether the process ends in a time, without reaping it.
+func (c *Child) endsWithin(d time.Duration) bool {
 	p := []unix.PollFd{{Fd: int32(c.pidfd.Fd()), Events: unix.POLLIN}}
-	n, err := unix.Poll(p, 0)
-	return err == nil && n == 1
+	for deadline := time.Now().Add(d); ; {
+		n, err := unix.Poll(p, max(0, int(time.Until(deadline).Milliseconds())))
+		if !errors.Is(err, unix.EINTR) {
+			return err == nil && n == 1
+		}
+	}
 }
 
-func (c *Child) waitStatus(options int) (bool, error) {
+func (c *Child) waitStatus() error {
 	for {
-		pid, err := unix.Wait4(c.pid, &c.status, options|unix.WALL, nil)
+		_, err := unix.Wait4(c.pid, &c.status, unix.WALL, nil)
 		switch {
 		case errors.Is(err, unix.EINTR):
 			continue
 		case errors.Is(err, unix.ECHILD): // somebody else reaps this program's children; the end is what counts
 			c.reaped = true
-			return true, waitGone(c.pidfd)
+			if !c.endsWithin(deathWait) {
+				return errors.New("init does not end")
+			}
+			return nil
 		case err != nil:
-			return false, fmt.Errorf("wait for init: %w", err)
-		case pid == 0:
-			return false, nil
+			return fmt.Errorf("wait for init: %w", err)
 		}
 		c.reaped = true
-		return true, nil
-	}
-}
-
-func waitGone(pidfd *os.File) error {
-	p := []unix.PollFd{{Fd: int32(pidfd.Fd()), Events: unix.POLLIN}}
-	deadline := time.Now().Add(10 * time.Second)
-	for {
-		n, err := unix.Poll(p, int(time.Until(deadline).Milliseconds()))
-		switch {
-		case errors.Is(err, unix.EINTR):
-			continue
-		case err != nil:
-			return fmt.Errorf("poll pidfd: %w", err)
-		case n == 0:
-			return errors.New("init does not end")
-		}
 		return nil
 	}
 }
