@@ -162,7 +162,8 @@ var hints = []struct {
 	{procs, unix.EBUSY, "the cgroup gives controllers to its children, so it cannot have processes of its own"},
 	{procs, unix.EOPNOTSUPP, "the cgroup is in a threaded subtree, or its parent's limits do not suit the process"},
 	{"cgroup.subtree_control", unix.EBUSY, "this cgroup has processes of its own, so it cannot give controllers to its children"},
-	{"cgroup.subtree_control", unix.EOPNOTSUPP, "this cgroup is in a threaded subtree, or has real-time processes"},
+	{"cgroup.subtree_control", unix.EOPNOTSUPP, "this cgroup is in a threaded subtree"},
+	{"cgroup.subtree_control", unix.EINVAL, "the kernel does not know the controller, or real-time processes are in the way of cpu"},
 	{"cgroup.subtree_control", unix.ENOENT, "the cgroup above does not give it"},
 }
 

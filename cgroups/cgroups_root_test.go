@@ -139,6 +139,10 @@ func spawn(t *testing.T, c *Cgroup, script string) (*exec.Cmd, *bytes.Buffer) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		// All of it, because the output ends with the last process.
+		if err := c.Kill(context.Background()); err != nil {
+			t.Error(err)
+		}
 		cmd.Process.Kill()
 		cmd.Wait()
 	})
@@ -382,6 +386,15 @@ func TestWaysIn(t *testing.T) {
 			if pids := processes(t, c); !slices.Contains(pids, pid) {
 				t.Errorf("%s: processes are %v, without %d", how, pids, pid)
 			}
+			at, err := h.Of(pid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, d := range at.Dirs {
+				if d.Abs() != c.Record().Dirs[i].Abs() || d.Made != 0 {
+					t.Errorf("%s: Of says %+v", how, d)
+				}
+			}
 		}
 		cmd, _ := spawn(t, c, "exec sleep 1000")
 		expect("Attach", cmd.Process.Pid)
@@ -423,6 +436,31 @@ func TestWaysIn(t *testing.T) {
 		}
 		if err := c.Attach(1 << 22); !errors.Is(err, unix.ESRCH) {
 			t.Errorf("no such process: %v", err)
+		}
+	})
+}
+
+// Signal reaches all processes once.
+func TestSignal(t *testing.T) {
+	onHosts(t, func(t *testing.T, h *Host) {
+		c := create(t, record(t, h, "/x"), nil)
+		cmd, out := spawn(t, c, `trap "echo got it; exit 0" USR1; (trap "" USR1; exec sleep 1000 >&- 2>&-) & wait`)
+		eventually(t, "both processes run", func() bool {
+			// The trap is set before the child is there.
+			return len(processes(t, c)) == 2
+		})
+		if err := c.Signal(unix.SIGUSR1); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err != nil || out.String() != "got it\n" {
+			t.Errorf("the shell said %q and ended with %v", out, err)
+		}
+		if err := c.Signal(unix.SIGUSR2); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the other one is gone", func() bool { return len(processes(t, c)) == 0 })
+		if err := c.Signal(unix.SIGUSR2); err != nil {
+			t.Errorf("with nobody there: %v", err)
 		}
 	})
 }

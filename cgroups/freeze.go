@@ -2,13 +2,10 @@ package cgroups
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // freezeTimeout is how long Freeze tries without a deadline of the caller.
@@ -158,37 +155,4 @@ func isFrozen(dir int, d Dir) (bool, error) {
 		return wish == "1", err
 	}
 	return event(dir, "frozen")
-}
-
-// pidfdKill sends SIGKILL to those of the processes that list still names after
-// descriptors of them were opened, so that a number that was given to another
-// process meanwhile is never hit.
-func pidfdKill(pids []int, list func() ([]int, error)) error {
-	fds := make(map[int]int, len(pids))
-	defer func() {
-		for _, fd := range fds {
-			unix.Close(fd)
-		}
-	}()
-	for _, pid := range pids {
-		if fd, err := unix.PidfdOpen(pid, 0); err == nil {
-			fds[pid] = fd
-		} else if !errors.Is(err, unix.ESRCH) {
-			return fmt.Errorf("open process %d: %w", pid, err)
-		}
-	}
-	still, err := list()
-	if err != nil {
-		return err
-	}
-	for _, pid := range still {
-		fd, ok := fds[pid]
-		if !ok {
-			continue // new: the next round is for it
-		}
-		if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
-			return fmt.Errorf("kill process %d: %w", pid, err)
-		}
-	}
-	return nil
 }

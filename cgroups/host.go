@@ -105,6 +105,14 @@ func (h Hierarchy) id() string {
 	return strings.Join(o, ",")
 }
 
+// dir returns the directory of a path below the mount point.
+func (h Hierarchy) dir(p string, made int) Dir {
+	return Dir{
+		Version: h.Version, Controllers: h.Controllers, Name: h.Name, NoPrefix: h.NoPrefix,
+		MountPoint: h.MountPoint, Path: p, Made: made,
+	}
+}
+
 // Host is what the package needs to know of a machine. It is made by Detect,
 // or by a test, and never changes. The zero Host has no cgroups.
 type Host struct {
@@ -165,6 +173,21 @@ func (h *Host) unified() (Hierarchy, bool) {
 		}
 	}
 	return Hierarchy{}, false
+}
+
+// Of returns where a process is, in every hierarchy. The cgroups count as not
+// made by the caller. One that a mount does not show becomes its top directory.
+func (h *Host) Of(pid int) (Record, error) {
+	text, err := readProc(fmt.Sprintf("/proc/%d/cgroup", pid))
+	if err != nil {
+		return Record{}, fmt.Errorf("find the cgroup of process %d: %w", pid, err)
+	}
+	paths := parseOwn(text)
+	var r Record
+	for _, x := range h.hierarchies {
+		r.Dirs = append(r.Dirs, x.dir(below(x.Root, paths[x.id()]), 0))
+	}
+	return r, nil
 }
 
 // Detect reads the mount table and the caller's cgroups from /proc/self and

@@ -252,3 +252,17 @@ func TestRecordJSON(t *testing.T) {
 		t.Errorf("%s came back as %+v", text, back)
 	}
 }
+
+func TestSub(t *testing.T) {
+	r, err := Place(hostHybrid(), "/a/b", "id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for in, want := range map[string]string{"x": "/a/b/x", "/x/y/": "/a/b/x/y", "../../z": "/a/b/z", "": "/a/b", "x/../..": "/a/b"} {
+		for i, d := range r.Sub(in).Dirs {
+			if d.Path != want || d.Made != 0 || r.Dirs[i].Path != "/a/b" {
+				t.Errorf("%q: %+v, want %s", in, d, want)
+			}
+		}
+	}
+}

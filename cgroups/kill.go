@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -108,16 +110,56 @@ func (c *Cgroup) killEach(ctx context.Context) (err error) {
 			defer func() { err = errors.Join(err, c.Thaw(context.WithoutCancel(ctx))) }()
 		}
 	}
+	return c.Signal(unix.SIGKILL)
+}
+
+// Signal sends a signal, once, to every process that is in the cgroup or below
+// at the time. Processes that end or begin meanwhile may or may not get it; for
+// SIGKILL there is Kill, which makes sure.
+func (c *Cgroup) Signal(sig unix.Signal) error {
 	list := func() ([]int, error) {
 		pids, _, err := c.members()
 		return pids, err
 	}
 	pids, err := list()
 	if err == nil {
-		err = pidfdKill(pids, list)
+		err = signalAll(pids, sig, list)
 	}
 	if err != nil {
-		return fmt.Errorf("kill: %w", err)
+		return fmt.Errorf("send %s: %w", unix.SignalName(sig), err)
+	}
+	return nil
+}
+
+// signalAll sends the signal to those of the processes that list still names
+// after descriptors of them were opened, so that a number that was given to
+// another process meanwhile is never hit.
+func signalAll(pids []int, sig unix.Signal, list func() ([]int, error)) error {
+	fds := make(map[int]int, len(pids))
+	defer func() {
+		for _, fd := range fds {
+			unix.Close(fd)
+		}
+	}()
+	for _, pid := range pids {
+		if fd, err := unix.PidfdOpen(pid, 0); err == nil {
+			fds[pid] = fd
+		} else if !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("open process %d: %w", pid, err)
+		}
+	}
+	still, err := list()
+	if err != nil {
+		return err
+	}
+	for _, pid := range still {
+		fd, ok := fds[pid]
+		if !ok {
+			continue // new since
+		}
+		if err := unix.PidfdSendSignal(fd, sig, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("signal process %d: %w", pid, err)
+		}
 	}
 	return nil
 }

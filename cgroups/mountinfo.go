@@ -41,11 +41,11 @@ func usual(dir string) bool {
 
 // parseMount parses one line of mountinfo; false if it is not a cgroup mount.
 func parseMount(line string) (Hierarchy, bool) {
-	before, after, ok := strings.Cut(line, " - ")
+	before, after, ok := strings.Cut(line, " - cgroup")
 	if !ok {
 		return Hierarchy{}, false
 	}
-	left, right := strings.Fields(before), strings.Fields(after)
+	left, right := strings.Fields(before), strings.Fields("cgroup"+after)
 	if len(left) < 6 || len(right) < 3 {
 		return Hierarchy{}, false
 	}

@@ -36,10 +36,7 @@ func Place(h *Host, cgroupsPath, name string) (Record, error) {
 	}
 	var r Record
 	for _, x := range h.hierarchies {
-		r.Dirs = append(r.Dirs, Dir{
-			Version: x.Version, Controllers: x.Controllers, Name: x.Name, NoPrefix: x.NoPrefix,
-			MountPoint: x.MountPoint, Path: resolve(x, cgroupsPath), Made: 1,
-		})
+		r.Dirs = append(r.Dirs, x.dir(resolve(x, cgroupsPath), 1))
 	}
 	return r, nil
 }

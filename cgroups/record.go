@@ -60,6 +60,17 @@ func (r Record) Unified() (Dir, bool) {
 	return Dir{}, false
 }
 
+// Sub returns the record of a cgroup below, which is not made or destroyed
+// through it. ".." in the path does not lead out of the cgroup.
+func (r Record) Sub(rel string) Record {
+	sub := r.clone()
+	for i := range sub.Dirs {
+		d := &sub.Dirs[i]
+		d.Path, d.Made = path.Join(d.Path, path.Clean("/"+rel)), 0
+	}
+	return sub
+}
+
 // index is Dir as an index of Dirs, or -1. The name "cgroup" stands for the
 // core files of version 2.
 func (r Record) index(controller string) int {
