@@ -12,8 +12,8 @@ import (
 
 // Compile turns the file system part of spec into operations. alloc hands out descriptor slots that nothing else uses.
 //
-// The error, if any, is of type Problems and holds everything that is wrong at once. Without a mount namespace of its own a
-// container can only have the host's root with nothing done to it: anything else is an error that names the field.
+// The error, if any, is of type Problems and holds everything that is wrong at once. A container without a mount namespace of its own
+// gets its root by chroot(2) and nothing else: mounts, devices, masks and the like are then errors that name the field.
 func Compile(spec *specs.Spec, f Facts, alloc func() nsenter.Slot) (*Rootfs, error) {
 	c := &compiler{spec: spec, facts: &f, alloc: alloc, linux: spec.Linux}
 	if c.linux == nil {

@@ -81,7 +81,8 @@ type Console struct {
 
 // Rootfs is a compiled root file system: lists of operations, to be carried out in the order of the fields.
 type Rootfs struct {
-	// Root is the slot of the root's descriptor. It is filled by Prepare and is good to the end, also after Pivot.
+	// Root is the slot of the root's descriptor. It is filled by Prepare and is good to the end, also after Pivot. NoSlot: the
+	// container has the host's root and no mount namespace.
 	Root nsenter.Slot
 	// Sources and IDMaps are for the host side, before the launch.
 	Sources []Source

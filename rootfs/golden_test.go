@@ -89,11 +89,16 @@ func dump(r *Rootfs) string {
 	for _, p := range phases(r) {
 		fmt.Fprintf(&b, "%s\n", p.name)
 		for _, it := range p.items {
-			prefix := map[uint16]string{0: "", nsenter.FlagOpTry: "try ", nsenter.FlagOpElse: "else "}[it.Flags]
-			fmt.Fprintf(&b, "  %s%s  (%s)\n", prefix, it, it.Because)
+			fmt.Fprintf(&b, "  %s  (%s)\n", text(it), it.Because)
 		}
 	}
 	return b.String()
+}
+
+// text renders an item with its flags, whether or not String does so itself.
+func text(it nsenter.Item) string {
+	s := strings.TrimPrefix(strings.TrimPrefix(it.String(), "try "), "else ")
+	return map[uint16]string{0: "", nsenter.FlagOpTry: "try ", nsenter.FlagOpElse: "else "}[it.Flags] + s
 }
 
 type phase struct {

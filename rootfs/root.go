@@ -8,17 +8,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// withoutMountNS accepts only what needs no mount: mounting in the caller's namespace would change the host.
+// withoutMountNS accepts only what needs no mount, as mounting in the caller's namespace would change the host: the root is entered by
+// chroot(2) and left as it is. A container that shares the host's root needs not even that.
 func (c *compiler) withoutMountNS() {
 	const text = "needs a mount namespace in linux.namespaces"
 	c.out.Console = Console{Ptmx: "/dev/ptmx"}
 	switch r := c.spec.Root; {
 	case r == nil || r.Path == "":
 		c.problem("root.path", "", "is required")
-	case path.Clean(r.Path) != "/":
-		c.problem("root.path", r.Path, text)
 	case r.Readonly:
 		c.problem("root.readonly", "", text)
+	case path.Clean(r.Path) != "/":
+		c.out.Root = c.alloc()
+		open := c.rootOpen(r.Path)
+		open.Flags = nsenter.FlagRootPlain
+		add(&c.out.Prepare, "root.path", open)
+		add(&c.out.Pivot, "root.path", &nsenter.RootChroot{Root: c.out.Root, Flags: nsenter.FlagRootPlain})
 	}
 	for _, n := range []struct {
 		field string
