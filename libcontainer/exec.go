@@ -32,6 +32,9 @@ func (c *Container) exec(ctx context.Context, o ExecOptions) (*Process, error) {
 	if o.Process == nil {
 		return nil, errors.New("process: it is needed")
 	}
+	if o.SubCgroup != "" {
+		return nil, errors.New("cgroup: this version starts programs in the container's own cgroup only")
+	}
 	if err := c.rt.validate(specs.ValidateProcess(o.Process)); err != nil {
 		return nil, err
 	}

@@ -201,15 +201,16 @@ func (c *compiler) forkInto() {
 	c.sync("linux.namespaces", pointForked, nsenter.NoSlot, c.attachOps()...)
 }
 
-// cgroupNamespace needs the process in its cgroup.
+// cgroupNamespace needs the process in its cgroup, and a bind mount of a cgroup needs the cgroup to exist: both are made beside the init
+// on version 1, so that the init has to wait for them here at the latest.
 func (c *compiler) cgroupNamespace() {
-	if c.ns.made&unix.CLONE_NEWCGROUP == 0 {
-		return
+	own := c.ns.made&unix.CLONE_NEWCGROUP != 0
+	if (own || c.root.FirstCgroup >= 0) && !c.ns.fork && !c.cgroup.unified {
+		c.sync("linux.cgroupsPath", pointCgroup, nsenter.NoSlot)
 	}
-	if !c.ns.fork {
-		c.sync("linux.namespaces", pointCgroup, nsenter.NoSlot)
+	if own {
+		c.add("linux.namespaces", nsenter.NsUnshare{Flags: unix.CLONE_NEWCGROUP})
 	}
-	c.add("linux.namespaces", nsenter.NsUnshare{Flags: unix.CLONE_NEWCGROUP})
 }
 
 // compileJoin takes the namespaces of a running container.

@@ -71,9 +71,15 @@ func (it Item) Side() string {
 	return "host"
 }
 
-// String returns the item as one line: operation, arguments that are not empty, reason.
+// String returns the item as one line: "try" or "else" where it has such a flag, the operation, its arguments that are not empty.
 func (it Item) String() string {
 	var b strings.Builder
+	if it.Flags&FlagOpTry != 0 {
+		b.WriteString("try ")
+	}
+	if it.Flags&FlagOpElse != 0 {
+		b.WriteString("else ")
+	}
 	b.WriteString(it.Op.OpName())
 	for _, f := range it.Op.Fields() {
 		if s := formatValue(f); s != "" {

@@ -107,6 +107,15 @@ func defaultRoot() string {
 	return "/run/runc"
 }
 
+// refuseSystemd is for the commands that make a cgroup. The others find the cgroup in the state, so that for them the flag means nothing, and
+// callers leave it out or not.
+func (a *app) refuseSystemd() error {
+	if a.systemdCgroup {
+		return usagef("--systemd-cgroup: this version makes cgroups by itself only")
+	}
+	return nil
+}
+
 // runtime opens the library.
 func (a *app) runtime() (*libcontainer.Runtime, error) {
 	return libcontainer.New(libcontainer.Options{Root: a.root, Warn: func(text string) { a.log.Warn(text) }})

@@ -35,7 +35,10 @@ func (c *createFlags) options(a *app) (libcontainer.CreateOptions, error) {
 		Bundle: c.bundle, PidFDSocket: c.pidFDSocket, NoPivot: c.noPivot, NoNewKeyring: c.noNewKeyring,
 		Stdio: libcontainer.Stdio{Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr},
 	}
-	var err error
+	err := a.refuseSystemd()
+	if err != nil {
+		return o, err
+	}
 	if o.PidFile, err = absolute(c.pidFile); err != nil {
 		return o, err
 	}
