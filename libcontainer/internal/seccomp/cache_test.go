@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // small returns a profile that is not like the one of another n.
@@ -123,7 +124,7 @@ func TestCacheIgnoresWhatIsOdd(t *testing.T) {
 		},
 		"pipe": func(t *testing.T, path string) {
 			must(t, os.Remove(path))
-			must(t, mkfifo(path))
+			must(t, unix.Mkfifo(path, 0o600))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

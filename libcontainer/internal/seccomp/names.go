@@ -9,14 +9,14 @@ import (
 type action struct {
 	name specs.LinuxSeccompAction
 	ret  uint32 // SECCOMP_RET_*
-	// data is the greatest number that may go with the action, 0 for none. The kernel cuts errnos at MAX_ERRNO, and the data of
-	// an action has 16 bits (seccomp(2)).
+	// data is the greatest number that may go with the action, 0 for none. The kernel cuts errnos at MAX_ERRNO, 4095, which
+	// libseccomp does not take itself; and the data of an action has 16 bits (seccomp(2)).
 	data uint
 }
 
 var actions = []action{
 	{specs.ActAllow, unix.SECCOMP_RET_ALLOW, 0},
-	{specs.ActErrno, unix.SECCOMP_RET_ERRNO, 4095},
+	{specs.ActErrno, unix.SECCOMP_RET_ERRNO, 4094},
 	{specs.ActKill, unix.SECCOMP_RET_KILL_THREAD, 0},
 	{specs.ActKillProcess, unix.SECCOMP_RET_KILL_PROCESS, 0},
 	{specs.ActKillThread, unix.SECCOMP_RET_KILL_THREAD, 0},

@@ -31,8 +31,8 @@ func TestParseErrors(t *testing.T) {
 			"linux.seccomp.defaultErrnoRet: must not be set for SCMP_ACT_ALLOW",
 		},
 		{
-			&specs.LinuxSeccomp{DefaultAction: specs.ActErrno, DefaultErrnoRet: number(4096)},
-			"linux.seccomp.defaultErrnoRet: 4096 is out of range, must be 0 to 4095 for SCMP_ACT_ERRNO",
+			&specs.LinuxSeccomp{DefaultAction: specs.ActErrno, DefaultErrnoRet: number(4095)},
+			"linux.seccomp.defaultErrnoRet: 4095 is out of range, must be 0 to 4094 for SCMP_ACT_ERRNO",
 		},
 		{
 			&specs.LinuxSeccomp{DefaultAction: specs.ActTrace, DefaultErrnoRet: number(65536)},
