@@ -77,7 +77,7 @@ func (c *compiler) openSources() {
 	}
 }
 
-func (c *compiler) items(items []nsenter.Item) { c.plan.Items = append(c.plan.Items, items...) }
+func (c *compiler) items(items []nsenter.Item) { c.plan.Append(items...) }
 
 func (c *compiler) prepareRoot() { c.items(c.root.Prepare) }
 

@@ -95,16 +95,27 @@ type Plan struct {
 	Items []Item
 }
 
+// Append appends items. An operation given by pointer is stored as its value now, so that whoever reads the plan finds one type of
+// each.
+func (p *Plan) Append(items ...Item) {
+	for _, it := range items {
+		if d, ok := it.Op.(decodable); ok {
+			it.Op = d.value()
+		}
+		p.Items = append(p.Items, it)
+	}
+}
+
 // Add appends an operation with the reason for it.
 func (p *Plan) Add(because string, ops ...Op) {
 	for _, op := range ops {
-		p.Items = append(p.Items, Item{Op: op, Because: because})
+		p.Append(Item{Op: op, Because: because})
 	}
 }
 
 // AddFlags appends one operation of the init side with flags (FlagOpTry, FlagOpElse).
 func (p *Plan) AddFlags(because string, flags uint16, op InitOp) {
-	p.Items = append(p.Items, Item{Op: op, Flags: flags, Because: because})
+	p.Append(Item{Op: op, Flags: flags, Because: because})
 }
 
 func formatValue(f Field) string {

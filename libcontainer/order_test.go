@@ -1,0 +1,153 @@
+package libcontainer
+
+import (
+	"testing"
+
+	"github.com/minirun/minirun/nsenter"
+)
+
+// is makes a predicate of an operation's type.
+func is[T nsenter.Op](it nsenter.Item) bool {
+	_, ok := it.Op.(T)
+	return ok
+}
+
+func oneOf(preds ...func(nsenter.Item) bool) func(nsenter.Item) bool {
+	return func(it nsenter.Item) bool {
+		for _, p := range preds {
+			if p(it) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// orderRules are what the security of a container hangs on. Each says: no "late" comes before any "early".
+var orderRules = []struct {
+	why         string
+	early, late func(nsenter.Item) bool
+}{
+	{"the state is on disk before anything exists", is[hostRecordState], oneOf(is[hostMakeCgroup], is[hostSpawn], is[hostOpenNamespace])},
+	{"namespaces stand before anything is mounted", oneOf(is[nsenter.NsSetns], is[nsenter.ProcFork]), oneOf(is[nsenter.RootOpen], is[nsenter.MountFs], is[nsenter.MountBind])},
+	{"nothing propagates to the host", is[nsenter.MountPropagation], oneOf(is[nsenter.MountFs], is[nsenter.MountBind])},
+	{"the process is in its cgroup before its cgroup namespace is made", is[hostAttachCgroup], isCgroupUnshare},
+	{"devices lie on the mounts, not under them", oneOf(is[nsenter.MountFs], is[nsenter.MountBind]), is[nsenter.FsMknod]},
+	{"masks cover what mounts brought", oneOf(is[nsenter.MountFs], is[nsenter.MountBind]), oneOf(is[nsenter.MountMask], is[nsenter.MountReadonly])},
+	{"the host's tree is gone before the process becomes the container's", oneOf(is[nsenter.RootPivot], is[nsenter.RootChroot]), oneOf(isFinalUser, is[nsenter.ProcLookup], is[nsenter.ProcExec])},
+	{"hooks of the runtime's namespace come before the root changes", isRuntimeHook, oneOf(is[nsenter.RootPivot], is[nsenter.RootChroot])},
+	{"the process id is on disk before the init can outlive the runtime", is[hostRecordPid], is[nsenter.SyncCreated]},
+	{"groups are set while that is allowed", isFinalGroups, isFinalUser},
+	{"the bounding set is cut while CAP_SETPCAP is there", is[nsenter.CapsBounding], isFinalUser},
+	{"no right is kept beyond the capabilities asked for", isFinalUser, isFinalCaps},
+	{"ambient capabilities need the permitted and inheritable ones", isFinalCaps, is[nsenter.CapsAmbient]},
+	{"the program is looked for as the user who runs it", isFinalUser, is[nsenter.ProcLookup]},
+	{"no file of the host survives", is[nsenter.ProcClosefds], oneOf(is[nsenter.SyncCreated], is[nsenter.ProcExec])},
+	{"start hooks run when the container was started", is[nsenter.SyncCreated], isStartHook},
+}
+
+// isRuntimeHook finds the hooks of the runtime's namespace that run at create.
+func isRuntimeHook(it nsenter.Item) bool {
+	h, ok := it.Op.(hostHook)
+	return ok && h.Kind != "poststart"
+}
+
+func isCgroupUnshare(it nsenter.Item) bool {
+	u, ok := it.Op.(nsenter.NsUnshare)
+	return ok && u.Flags == 0x02000000
+}
+
+func isStartHook(it nsenter.Item) bool {
+	return is[nsenter.HookRun](it) && len(it.Because) > 20 && it.Because[:20] == "hooks.startContainer"
+}
+
+func isFinalGroups(it nsenter.Item) bool {
+	return is[nsenter.CredGroups](it) && it.Because == "process.user.additionalGids"
+}
+
+func isFinalUser(it nsenter.Item) bool {
+	return is[nsenter.CredUser](it) && it.Because == "process.user"
+}
+
+func isFinalCaps(it nsenter.Item) bool {
+	return is[nsenter.CapsSet](it) && it.Because == "process.capabilities"
+}
+
+func anyInit(it nsenter.Item) bool { return it.Side() == "init" }
+
+func TestOrder(t *testing.T) {
+	seen := make([]bool, len(orderRules))
+	for _, c := range planCases {
+		p := mustCompile(t, c.layout, testSpec(c.change), c.opts)
+		for i, r := range orderRules {
+			early, late := last(p, r.early), first(p, r.late)
+			if early < 0 || late < 0 {
+				continue
+			}
+			seen[i] = true
+			if late < early {
+				t.Errorf("%s: %s: step %d (%s) comes before step %d (%s)", c.name, r.why, late, p.Items[late], early, p.Items[early])
+			}
+		}
+	}
+	for i, r := range orderRules {
+		if !seen[i] {
+			t.Errorf("no plan has both sides of the rule: %s", r.why)
+		}
+	}
+}
+
+// Nothing privileged follows the last drop of capabilities, and execve is the last of all.
+func TestAfterTheDrop(t *testing.T) {
+	allowed := oneOf(is[nsenter.CapsAmbient], is[nsenter.ProcNonewprivs], is[nsenter.SyncCreated], is[nsenter.SyncFinal],
+		is[nsenter.HookRun], is[nsenter.SeccompLoad], is[nsenter.ProcExec])
+	for _, c := range planCases {
+		p := mustCompile(t, c.layout, testSpec(c.change), c.opts)
+		for _, it := range p.Items[last(p, isFinalCaps)+1:] {
+			if it.Side() == "init" && !allowed(it) {
+				t.Errorf("%s: %s comes after the capabilities are dropped", c.name, it)
+			}
+		}
+		if n := last(p, anyInit); !is[nsenter.ProcExec](p.Items[n]) {
+			t.Errorf("%s: the last step of the init is %s", c.name, p.Items[n])
+		}
+	}
+}
+
+// A filter is loaded with the rights that it needs and no earlier than that allows: last but execve with no_new_privs, right before the last
+// capset without.
+func TestSeccompPosition(t *testing.T) {
+	for _, c := range planCases {
+		p := mustCompile(t, c.layout, testSpec(c.change), c.opts)
+		at := last(p, is[nsenter.SeccompLoad])
+		if at < 0 {
+			continue
+		}
+		next := p.Items[at+1]
+		if first(p, is[nsenter.ProcNonewprivs]) >= 0 {
+			if !is[nsenter.ProcExec](next) {
+				t.Errorf("%s: %s follows the filter", c.name, next)
+			}
+		} else if !isFinalCaps(next) {
+			t.Errorf("%s: %s follows the filter", c.name, next)
+		}
+	}
+}
+
+func first(p *nsenter.Plan, is func(nsenter.Item) bool) int {
+	for i, it := range p.Items {
+		if is(it) {
+			return i
+		}
+	}
+	return -1
+}
+
+func last(p *nsenter.Plan, is func(nsenter.Item) bool) int {
+	for i := len(p.Items) - 1; i >= 0; i-- {
+		if is(p.Items[i]) {
+			return i
+		}
+	}
+	return -1
+}

@@ -1,0 +1,203 @@
+package libcontainer
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/minirun/minirun/cgroups"
+	"github.com/minirun/minirun/nsenter"
+	"github.com/minirun/minirun/specs"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// testFacts is a machine that never changes: version 1, version 2, hybrid by name.
+func testFacts(t testing.TB, layout string) *hostFacts {
+	t.Helper()
+	v2 := cgroups.Hierarchy{Version: 2, MountPoint: "/sys/fs/cgroup", Root: "/", Controllers: []string{"cpuset", "cpu", "io", "memory", "pids"}, Own: "/user"}
+	var h []cgroups.Hierarchy
+	switch layout {
+	case "v1":
+		for _, name := range []string{"cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids"} {
+			h = append(h, cgroups.Hierarchy{Version: 1, MountPoint: "/sys/fs/cgroup/" + name, Root: "/", Controllers: []string{name}, Own: "/"})
+		}
+	case "v2":
+		h = append(h, v2)
+	default:
+		t.Fatalf("unknown layout %q", layout)
+	}
+	return &hostFacts{
+		caps:    1<<41 - 1,
+		cgroups: cgroups.NewHost(h...),
+		seccomp: func(*specs.LinuxSeccomp) (*seccompProgram, error) {
+			return &seccompProgram{filter: make([]byte, 64)}, nil
+		},
+	}
+}
+
+// testSpec is the default configuration with changes.
+func testSpec(change func(*specs.Spec)) *specs.Spec {
+	s := specs.Default()
+	s.Process.Terminal = false
+	if change != nil {
+		change(s)
+	}
+	return s
+}
+
+func mustCompile(t testing.TB, layout string, s *specs.Spec, o planOptions) *nsenter.Plan {
+	t.Helper()
+	if o.id == "" {
+		o.id, o.bundle = "web", "/bundle"
+	}
+	c, err := compileCreate(s, testFacts(t, layout), o, func(w string) { t.Log("warning:", w) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.plan
+}
+
+// planCases are whole configurations whose plans are kept as golden files and held to the rules of order.
+var planCases = []struct {
+	name   string
+	layout string
+	opts   planOptions
+	change func(*specs.Spec)
+}{
+	{name: "default-v1", layout: "v1"},
+	{name: "default-v2", layout: "v2"},
+	{name: "run-v2", layout: "v2", opts: planOptions{id: "web", bundle: "/bundle", run: true}},
+	{name: "no-pivot", layout: "v1", opts: planOptions{id: "web", bundle: "/bundle", noPivot: true}},
+	{name: "terminal", layout: "v2", change: func(s *specs.Spec) {
+		s.Process.Terminal = true
+		s.Process.ConsoleSize = &specs.Box{Height: 24, Width: 80}
+	}},
+	{name: "seccomp-privileged", layout: "v2", change: func(s *specs.Spec) {
+		s.Process.NoNewPrivileges = false
+		s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow}
+	}},
+	{name: "seccomp-nonewprivs", layout: "v2", change: func(s *specs.Spec) {
+		s.Process.NoNewPrivileges = true
+		s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow}
+	}},
+	{name: "userns", layout: "v1", change: func(s *specs.Spec) {
+		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
+		s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}
+		s.Linux.GIDMappings = s.Linux.UIDMappings
+	}},
+	{name: "joined", layout: "v2", change: func(s *specs.Spec) {
+		s.Linux.Namespaces = []specs.LinuxNamespace{
+			{Type: specs.UserNamespace, Path: "/ns/user"},
+			{Type: specs.PIDNamespace, Path: "/ns/pid"},
+			{Type: specs.NetworkNamespace, Path: "/ns/net"},
+			{Type: specs.MountNamespace},
+			{Type: specs.UTSNamespace, Path: "/ns/uts"},
+		}
+		s.Linux.UIDMappings, s.Linux.GIDMappings = nil, nil
+	}},
+	{name: "time", layout: "v2", change: func(s *specs.Spec) {
+		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.TimeNamespace})
+		s.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{"monotonic": {Secs: 10}, "boottime": {Secs: -5, Nanosecs: 1}}
+	}},
+	{name: "hooks", layout: "v1", opts: planOptions{id: "web", bundle: "/bundle", run: true}, change: func(s *specs.Spec) {
+		ten := 10
+		hook := func(name string) []specs.Hook { return []specs.Hook{{Path: "/hooks/" + name, Timeout: &ten}} }
+		s.Hooks = &specs.Hooks{
+			Prestart: hook("prestart"), CreateRuntime: hook("createRuntime"), CreateContainer: hook("createContainer"),
+			StartContainer: hook("startContainer"), Poststart: hook("poststart"), Poststop: hook("poststop"),
+		}
+	}},
+	{name: "hooks-create", layout: "v2", change: func(s *specs.Spec) {
+		s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: "/hooks/start"}}, Poststart: []specs.Hook{{Path: "/hooks/post"}}}
+	}},
+	{name: "process", layout: "v2", change: func(s *specs.Spec) {
+		adj, mask := 500, uint32(0o77)
+		s.Process.OOMScoreAdj = &adj
+		s.Process.Cwd = "/srv"
+		s.Process.User = specs.User{UID: 1000, GID: 100, AdditionalGids: []uint32{4, 20}, Umask: &mask}
+		s.Process.Capabilities.Ambient = []string{"CAP_KILL"}
+		s.Process.Capabilities.Inheritable = []string{"CAP_KILL"}
+		s.Process.Scheduler = &specs.Scheduler{Policy: specs.SchedBatch, Nice: 5}
+		s.Process.IOPriority = &specs.LinuxIOPriority{Class: specs.IOPrioClassBE, Priority: 3}
+		s.Domainname = "example.org"
+		s.Linux.Sysctl = map[string]string{"net.ipv4.ip_forward": "1", "kernel.msgmax": "65536"}
+		s.Linux.Personality = &specs.LinuxPersonality{Domain: specs.PerLinux32}
+	}},
+}
+
+func text(p *nsenter.Plan) string {
+	var b strings.Builder
+	for _, it := range p.Items {
+		b.WriteString(it.Side() + "\t" + it.Because + "\t" + it.String() + "\n")
+	}
+	return b.String()
+}
+
+func TestPlanGolden(t *testing.T) {
+	for _, c := range planCases {
+		t.Run(c.name, func(t *testing.T) {
+			got := text(mustCompile(t, c.layout, testSpec(c.change), c.opts))
+			golden(t, filepath.Join("testdata", "plans", c.name+".plan"), got)
+		})
+	}
+}
+
+func TestExecPlanGolden(t *testing.T) {
+	s := testSpec(func(s *specs.Spec) { s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow} })
+	rec := &record{Namespaces: unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWNET}
+	o := planOptions{id: "web", bundle: "/bundle", run: true, noNewKeyring: true}
+	c, err := compileExec(s, s.Process, rec, testFacts(t, "v2"), o, func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, filepath.Join("testdata", "plans", "exec.plan"), text(c.plan))
+}
+
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("the plan differs from %s (go test ./libcontainer -update):\n%s", path, diff(string(want), got))
+	}
+}
+
+// diff shows the lines that only one side has.
+func diff(want, got string) string {
+	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
+	var b strings.Builder
+	for _, l := range w {
+		if !slices.Contains(g, l) {
+			b.WriteString("- " + l + "\n")
+		}
+	}
+	for _, l := range g {
+		if !slices.Contains(w, l) {
+			b.WriteString("+ " + l + "\n")
+		}
+	}
+	return b.String()
+}
+
+func TestPlanIsPure(t *testing.T) {
+	for _, c := range planCases {
+		s := testSpec(c.change)
+		if a, b := text(mustCompile(t, c.layout, s, c.opts)), text(mustCompile(t, c.layout, s, c.opts)); a != b {
+			t.Errorf("%s: two compilations differ:\n%s", c.name, diff(a, b))
+		}
+	}
+}
