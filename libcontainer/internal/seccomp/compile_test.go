@@ -3,9 +3,8 @@
 package seccomp
 
 import (
+	"embed"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -16,18 +15,26 @@ import (
 // engines are the profiles of testdata, as those engines wrote them.
 var engines = []string{"docker", "podman", "containerd"}
 
+//go:embed testdata/*.json
+var testdata embed.FS
+
 // profileOf reads a profile of testdata.
 func profileOf(t testing.TB, name string) *specs.LinuxSeccomp {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name+".json"))
+	b, err := testdata.ReadFile("testdata/" + name + ".json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	profile := &specs.LinuxSeccomp{}
-	if err := json.Unmarshal(b, profile); err != nil {
+	profile, err := readProfile(b)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return profile
+}
+
+func readProfile(b []byte) (*specs.LinuxSeccomp, error) {
+	profile := &specs.LinuxSeccomp{}
+	return profile, json.Unmarshal(b, profile)
 }
 
 // mustCompile compiles without a cache.
