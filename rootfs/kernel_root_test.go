@@ -26,11 +26,15 @@ import (
 // busybox makes a bundle whose rootfs holds a static busybox.
 func busybox(t *testing.T) string {
 	t.Helper()
+	return busyboxIn(t, t.TempDir())
+}
+
+func busyboxIn(t *testing.T, bundle string) string {
+	t.Helper()
 	box, err := exec.LookPath("busybox")
 	if err != nil {
 		t.Fatal("this test needs busybox-static: ", err)
 	}
-	bundle := t.TempDir()
 	data, err := os.ReadFile(box)
 	if err != nil {
 		t.Fatal(err)
