@@ -173,7 +173,7 @@ func (c *checker) cgroupsPath(at place, path string) {
 		}
 	}
 	// The kernel refuses them, because they would garble /proc/PID/cgroup.
-	if strings.IndexByte(path, '\n') >= 0 {
+	if strings.Contains(path, "\n") {
 		c.fail(at, "%s contains a line break", quote(path))
 	}
 }
@@ -312,18 +312,18 @@ func (c *checker) intelRdt(at *place, r *LinuxIntelRdt) {
 		c.fail(field(at, "closID"), "%s is not a directory name, nor \"/\"", quote(id))
 	}
 	if s := r.L3CacheSchema; s != "" && c.text(field(at, "l3CacheSchema"), s) {
-		if !strings.HasPrefix(s, "L3:") || strings.IndexByte(s, '\n') >= 0 {
+		if !strings.HasPrefix(s, "L3:") || strings.Contains(s, "\n") {
 			c.warn(field(at, "l3CacheSchema"), "%s should be one line that starts with \"L3:\"", quote(s))
 		}
 	}
 	if s := r.MemBwSchema; s != "" && c.text(field(at, "memBwSchema"), s) {
-		if !strings.HasPrefix(s, "MB:") || strings.IndexByte(s, '\n') >= 0 {
+		if !strings.HasPrefix(s, "MB:") || strings.Contains(s, "\n") {
 			c.fail(field(at, "memBwSchema"), "%s is not one line that starts with \"MB:\"", quote(s))
 		}
 	}
 	schemata := field(at, "schemata")
 	for i, line := range r.Schemata {
-		if here := entry(&schemata, i); c.text(here, line) && strings.IndexByte(line, '\n') >= 0 {
+		if here := entry(&schemata, i); c.text(here, line) && strings.Contains(line, "\n") {
 			c.fail(here, "%s contains a line break", quote(line))
 		}
 	}

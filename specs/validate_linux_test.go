@@ -57,6 +57,7 @@ func TestValidateCgroupsPath(t *testing.T) {
 		{`{"linux": {"cgroupsPath": "/a/../b"}}`, `linux.cgroupsPath: "/a/../b" has a ".." component`},
 		{`{"linux": {"cgroupsPath": ".."}}`, `linux.cgroupsPath: ".." has a ".." component`},
 		{`{"linux": {"cgroupsPath": "/a\u0000"}}`, `linux.cgroupsPath: "/a\x00" contains a NUL byte`},
+		{`{"linux": {"cgroupsPath": "\na"}}`, `linux.cgroupsPath: "\na" contains a line break`},
 		{`{"linux": {"cgroupsPath": "/a\nb"}}`, `linux.cgroupsPath: "/a\nb" contains a line break`},
 	})
 }
@@ -146,8 +147,9 @@ func TestValidateIntelRdt(t *testing.T) {
 			linux.intelRdt.memBwSchema: "MB:\x00" contains a NUL byte`},
 		{`{"linux": {"intelRdt": {"memBwSchema": "MB:0=20\nL3:0=f"}}}`, `linux.intelRdt.memBwSchema: "MB:0=20\nL3:0=f" is not one line that starts with "MB:"`},
 		{`{"linux": {"intelRdt": {"memBwSchema": "L3:0=f"}}}`, `linux.intelRdt.memBwSchema: "L3:0=f" is not one line that starts with "MB:"`},
-		{`{"linux": {"intelRdt": {"schemata": ["L3:0=f", "a\nb", "\u0000"]}}}`, `linux.intelRdt.schemata[1]: "a\nb" contains a line break
-			linux.intelRdt.schemata[2]: "\x00" contains a NUL byte`},
+		{`{"linux": {"intelRdt": {"schemata": ["L3:0=f", "a\nb", "\n", "\u0000"]}}}`, `linux.intelRdt.schemata[1]: "a\nb" contains a line break
+			linux.intelRdt.schemata[2]: "\n" contains a line break
+			linux.intelRdt.schemata[3]: "\x00" contains a NUL byte`},
 	})
 }
 

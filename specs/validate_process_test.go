@@ -31,6 +31,7 @@ func TestValidateProcess(t *testing.T) {
 func TestValidateConsole(t *testing.T) {
 	checkRules(t, []rule{
 		{`{"process": {"consoleSize": {"height": 65535, "width": 0}}}`, ``},
+		{`{"process": {"consoleSize": {"height": 0, "width": 65535}}}`, ``},
 		{`{"process": {"consoleSize": {"height": 65536, "width": 1}}}`, `process.consoleSize.height: 65536 is out of range, must be 0 to 65535`},
 		{`{"process": {"consoleSize": {"height": 1, "width": 70000}}}`, `process.consoleSize.width: 70000 is out of range, must be 0 to 65535`},
 		{`{"process": {"terminal": false}}`, ``},
@@ -53,6 +54,11 @@ func TestValidateUser(t *testing.T) {
 		{`{"process": {"user": {"uid": 5, "gid": 10}}, "linux": {
 			"uidMappings": [{"containerID": 10, "hostID": 1, "size": 1}, {"containerID": 5, "hostID": 2, "size": 1}],
 			"gidMappings": [{"containerID": 10, "hostID": 1, "size": 1}]}}`, ``},
+		// Without a mapping, or with one that has no effect, nothing is known.
+		{`{"process": {"user": {"uid": 70000, "gid": 70000}}, "linux": {"uidMappings": null}}`, `linux.uidMappings: must be set for a new user namespace`},
+		{`{"process": {"user": {"uid": 70000, "gid": 70000}}, "linux": {"gidMappings": null}}`, `linux.gidMappings: must be set for a new user namespace`},
+		{`{"process": {"user": {"uid": 70000, "gid": 70000}}, "linux": {"namespaces": [{"type": "mount"}, {"type": "uts"}, {"type": "user", "path": "/n"}]}}`, `warning: linux.uidMappings: has no effect on the user namespace that is joined
+			warning: linux.gidMappings: has no effect on the user namespace that is joined`},
 		{`{"process": {"user": {"uid": 70000, "gid": 70000}},
 			"linux": {"namespaces": [{"type": "mount"}, {"type": "uts"}], "uidMappings": null, "gidMappings": null}}`, ``},
 	})
@@ -128,7 +134,7 @@ func TestValidateIOPriority(t *testing.T) {
 
 func TestValidateCPUAffinity(t *testing.T) {
 	checkRules(t, []rule{
-		{`{"process": {"execCPUAffinity": {"initial": "0", "final": "0-3,7, 9 - 12"}}}`, ``},
+		{`{"process": {"execCPUAffinity": {"initial": "0", "final": "0-3,7, 9 - 12,13-13"}}}`, ``},
 		{`{"process": {"execCPUAffinity": {"initial": "1048576"}}}`, ``},
 		{`{"process": {"execCPUAffinity": {"initial": "1048577", "final": "3-1"}}}`, `process.execCPUAffinity.initial: "1048577" is not a list like "0-3,7": a number is greater than 1048576
 			process.execCPUAffinity.final: "3-1" is not a list like "0-3,7": the range 3-1 runs backwards`},

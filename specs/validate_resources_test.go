@@ -42,7 +42,11 @@ func TestValidateCPU(t *testing.T) {
 		{`{"linux": {"resources": {"cpu": {"shares": 2, "quota": -1, "period": 0, "burst": 7, "realtimeRuntime": -1, "realtimePeriod": 1, "cpus": "0-3,7", "mems": "0", "idle": 1}}}}`, ``},
 		{`{"linux": {"resources": {"cpu": {"quota": 1000, "period": 1000, "burst": 1000}}}}`, ``},
 		{`{"linux": {"resources": {"cpu": {"quota": 0, "period": 1000000, "realtimeRuntime": 0, "idle": 0}}}}`, ``},
+		{`{"linux": {"resources": {"cpu": {"quota": 0, "burst": 7}}}}`, ``},
 		{`{"linux": {"resources": {"cpu": {"realtimeRuntime": 5, "realtimePeriod": 5}}}}`, ``},
+		{`{"linux": {"resources": {"cpu": {"realtimeRuntime": 5, "realtimePeriod": 0}}}}`, ``},
+		{`{"linux": {"resources": {"cpu": {"realtimeRuntime": 5}}}}`, ``},
+		{`{"linux": {"resources": {"cpu": {"realtimePeriod": 5}}}}`, ``},
 		{`{"linux": {"resources": {"cpu": {"quota": -2, "period": 999}}}}`, `linux.resources.cpu.quota: -2 is out of range, must be -1 (no limit) or at least 1000 microseconds
 			linux.resources.cpu.period: 999 is out of range, must be 1000 to 1000000 microseconds`},
 		{`{"linux": {"resources": {"cpu": {"quota": 999, "period": 1000001}}}}`, `linux.resources.cpu.quota: 999 is out of range, must be -1 (no limit) or at least 1000 microseconds

@@ -169,6 +169,10 @@ func TestValidateMounts(t *testing.T) {
 		{`{"mounts": [{"destination": "/a", "source": "/b", "options": ["bind", "idmap"], "uidMappings": [{"size": 1}], "gidMappings": [{"size": 1}]}]}`, ``},
 		{`{"mounts": [{"destination": "/a", "source": "/b", "options": ["bind", "ridmap"]}],
 			"linux": {"namespaces": [{"type": "mount"}, {"type": "uts"}], "uidMappings": null, "gidMappings": null}}`, `mounts[0].options[1]: "ridmap" needs uidMappings and gidMappings, or a user namespace`},
+		{`{"mounts": [{"destination": "/a", "source": "/b", "options": ["idmap", "bind"], "uidMappings": [{"size": 1}], "gidMappings": [{"size": 1}]}]}`, ``},
+		{`{"mounts": [{"destination": "/a", "source": "/b", "options": ["idmap", "bind"], "uidMappings": [{"size": 0}], "gidMappings": [{"size": 1}]}]}`, `mounts[0].uidMappings[0].size: must not be 0`},
+		{`{"mounts": [{"destination": "/a", "source": "/b", "options": ["idmap", "bind"]}],
+			"linux": {"namespaces": [{"type": "mount"}, {"type": "uts"}], "uidMappings": null, "gidMappings": null}}`, `mounts[0].options[0]: "idmap" needs uidMappings and gidMappings, or a user namespace`},
 		{`{"mounts": [{"destination": "/a", "source": "/b", "options": ["bind", "idmap"], "uidMappings": [{"size": 1}]}]}`, `mounts[0].gidMappings: must be set along with uidMappings`},
 		{`{"mounts": [{"destination": "/a", "source": "/b", "options": ["bind", "idmap"], "gidMappings": [{"size": 1}]}]}`, `mounts[0].uidMappings: must be set along with gidMappings`},
 		{`{"mounts": [{"destination": "/a", "source": "/b", "options": ["bind"], "uidMappings": [{"size": 1}], "gidMappings": [{"size": 0}]}]}`, `mounts[0].gidMappings[0].size: must not be 0
