@@ -235,7 +235,7 @@ func TestPlanOrder(t *testing.T) {
 	text := b.do("plan", "--bundle", c.bundle).ok().stdout
 	last := -1
 	for _, part := range []string{"mounts[0]", "linux.maskedPaths", "process.capabilities", "linux.seccomp", "process.args"} {
-		at := strings.Index(text, part)
+		at := strings.LastIndex(text, part)
 		if at < last {
 			b.Errorf("%s stands too early in the plan:\n%s", part, text)
 		}

@@ -86,6 +86,9 @@ func TestRuntimeKilledDuringStart(t *testing.T) {
 		b.waitCommand(cmd)
 		c.deleteForce()
 		b.checkLeaks()
+		if b.Failed() {
+			return
+		}
 	}
 }
 
@@ -102,6 +105,9 @@ func TestRuntimeKilledDuringDelete(t *testing.T) {
 		b.waitCommand(cmd)
 		c.deleteForce()
 		b.checkLeaks()
+		if b.Failed() {
+			return
+		}
 	}
 }
 

@@ -229,7 +229,7 @@ func TestHookTimeout(t *testing.T) {
 	slow := b.path("slow")
 	b.write(slow, "#!/bin/sh\nexec sleep 1000\n", 0o755)
 	c.configure(hook("createRuntime", specs.Hook{Path: slow, Timeout: ptr(1), Env: []string{"PATH=/usr/bin:/bin", b.marker()}}))
-	c.create().fails(1, "hooks.createRuntime[0]", "timeout of 1s")
+	c.create().fails(1, "hooks.createRuntime[0]", "timeout of 1")
 	b.checkLeaks()
 }
 

@@ -103,13 +103,13 @@ func removeCgroup(dir string) {
 	syscall.Rmdir(dir)
 }
 
-// leakedState lists what is in the state directory. Names that start with a
-// dot belong to the runtime itself, not to a container.
+// leakedState lists what is in the state directory. Names that start with
+// "@", which no container's can, belong to the runtime: caches.
 func (b *box) leakedState() []string {
 	var problems []string
 	entries, _ := os.ReadDir(b.state)
 	for _, entry := range entries {
-		if !strings.HasPrefix(entry.Name(), ".") {
+		if !strings.HasPrefix(entry.Name(), "@") {
 			problems = append(problems, "state "+filepath.Join(b.state, entry.Name()))
 		}
 	}

@@ -20,6 +20,7 @@ type pty struct {
 	master *os.File
 	slave  *os.File // nil for a terminal of a container
 	seen   strings.Builder
+	passed string // what the last successful sees went past
 }
 
 // openPty makes a terminal.
@@ -96,6 +97,7 @@ func (p *pty) sees(text string, limit time.Duration) bool {
 		all := p.seen.String()
 		if at := strings.Index(all, text); at >= 0 {
 			p.seen.Reset()
+			p.passed = all[:at+len(text)]
 			p.seen.WriteString(all[at+len(text):])
 			return true
 		}
@@ -205,4 +207,13 @@ func (s *consoleSocket) receive() (*pty, string) {
 		s.b.Errorf("more than one message on the console socket")
 	}
 	return s.b.newPty(fds[0]), string(payload[:n])
+}
+
+// record reads into text until the end was seen.
+func (p *pty) record(text *strings.Builder, end string) {
+	p.b.Helper()
+	if !p.sees(end, scaled(20*time.Second)) {
+		p.b.Fatalf("%q never seen on the terminal, but:\n%s", end, p.seen.String())
+	}
+	text.WriteString(p.passed)
 }
