@@ -77,6 +77,9 @@ func decodePlan(b []byte) ([]Item, error) {
 		return nil, errMalformed
 	}
 	rec, pool := b[start:mid], b[mid:]
+	if uint64(n)*recordSize > uint64(len(rec)) {
+		return nil, errMalformed
+	}
 	items := make([]Item, 0, n)
 	for range n {
 		it, size, err := decodeRecord(rec, pool)
