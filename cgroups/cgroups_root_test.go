@@ -743,7 +743,7 @@ func TestConcurrent(t *testing.T) {
 }
 
 // On version 2, a parent with processes cannot give a controller that a limit
-// needs.
+// needs, but can have children.
 func TestBusyParent(t *testing.T) {
 	onHosts(t, func(t *testing.T, h *Host) {
 		if d, _ := h.Lookup("hugetlb"); d.Version == 1 {
@@ -759,6 +759,12 @@ func TestBusyParent(t *testing.T) {
 			"(this cgroup has processes of its own, so it cannot give controllers to its children)"
 		if !errors.Is(err, unix.EBUSY) || err.Error() != want {
 			t.Errorf("error: %v, want %s", err, want)
+		}
+		// Without limits it works, and without making the parent threaded.
+		c := create(t, below, nil)
+		cmd, _ := spawn(t, c, "exec sleep 1000")
+		if pids := processes(t, c); !slices.Equal(pids, []int{cmd.Process.Pid}) {
+			t.Errorf("processes: %v, want %d", pids, cmd.Process.Pid)
 		}
 	}, "hugetlb")
 }

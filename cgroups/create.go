@@ -259,18 +259,30 @@ func (c *Cgroup) enable(i int, writes []Write) error {
 	for _, dir := range up {
 		enableIn(dir, want, failed)
 	}
-	return c.checkEnabled(i, need, failed)
+	if err := c.checkEnabled(i, need, failed); err != nil {
+		return err
+	}
+	// A parent with processes that gives controllers for threads becomes the
+	// root of a threaded subtree.
+	return c.checkType(i)
 }
 
 // enableIn enables the controllers for the children of a directory: at once, or,
 // when that fails, each by itself. The first failure of each is kept.
 func enableIn(dir string, want []string, failed map[string]error) {
 	file := dir + "/cgroup.subtree_control"
-	if writeAt(unix.AT_FDCWD, file, "+"+strings.Join(want, " +")) == nil {
+	all := writeAt(unix.AT_FDCWD, file, "+"+strings.Join(want, " +"))
+	if all == nil {
 		return
 	}
 	for _, x := range want {
-		if err := writeAt(unix.AT_FDCWD, file, "+"+x); err != nil && failed[x] == nil {
+		err := all
+		if !errors.Is(all, unix.EBUSY) {
+			err = writeAt(unix.AT_FDCWD, file, "+"+x)
+		}
+		// EBUSY says that there are processes. Some controllers could be had all
+		// the same, but only for threads: the children could not hold processes.
+		if err != nil && failed[x] == nil {
 			failed[x] = &WriteError{
 				Value: "+" + x, File: "cgroup.subtree_control", Path: dir,
 				Hint: hint("cgroup.subtree_control", err), Err: err,
