@@ -11,7 +11,7 @@ import (
 // libseccomp compares the number of a call with every number of the profile. But most of a profile's numbers follow each other and
 // have the same action; so the numbers are cut into ranges with one outcome each, found by following prog, and a balanced tree of comparisons
 // chooses the range. The outcome is an action, or the place in prog where it starts to look at the arguments; that part is
-// copied as it is. The filter of an engine becomes half as long, and so cheaper to check, translate and cache for the kernel at
+// copied as it is. The filter of an engine becomes a third as long, and so cheaper to check, translate and cache for the kernel at
 // each start of a container, and to run.
 //
 // The test of each architecture stays what it was: only the values that prog compares with are told apart.
@@ -163,15 +163,13 @@ func (o *optimizer) follow(arch, nr uint32) (outcome, bool) {
 	return outcome{}, false
 }
 
+// treeRanges is how many ranges share their outcomes: so few that a conditional jump reaches from the first comparison to the last outcome.
+const treeRanges = 120
+
 // tree writes the choice between ranges of the number, which is loaded.
 func (o *optimizer) tree(ranges []numberRange) {
-	if len(ranges) == 1 {
-		if r := ranges[0]; r.constant {
-			o.out = append(o.out, insn{code: opRet, k: r.ret})
-		} else {
-			o.jumps = append(o.jumps, argumentJump{len(o.out), r.pc})
-			o.out = append(o.out, insn{code: opJump})
-		}
+	if len(ranges) <= treeRanges {
+		o.smallTree(ranges)
 		return
 	}
 	middle := len(ranges) / 2
@@ -191,6 +189,62 @@ func (o *optimizer) tree(ranges []numberRange) {
 		}
 	}
 	o.tree(ranges[middle:])
+}
+
+// leafJump is the side of a comparison that leads to an outcome.
+type leafJump struct {
+	at    int
+	taken bool
+	outcome
+}
+
+// smallTree writes the comparisons, and behind them each different outcome once.
+func (o *optimizer) smallTree(ranges []numberRange) {
+	if len(ranges) == 1 {
+		o.leaf(ranges[0].outcome)
+		return
+	}
+	places := map[outcome]int{}
+	for _, l := range o.comparisons(ranges, nil) {
+		place, ok := places[l.outcome]
+		if !ok {
+			place = len(o.out)
+			places[l.outcome] = place
+			o.leaf(l.outcome)
+		}
+		if over := uint8(place - l.at - 1); l.taken {
+			o.out[l.at].jt = over
+		} else {
+			o.out[l.at].jf = over
+		}
+	}
+}
+
+// comparisons writes a balanced tree for at least two ranges, and returns leaves with the sides that lead to outcomes.
+func (o *optimizer) comparisons(ranges []numberRange, leaves []leafJump) []leafJump {
+	middle := len(ranges) / 2
+	at := len(o.out)
+	o.out = append(o.out, insn{code: opJge, k: ranges[middle].first})
+	if middle == 1 {
+		leaves = append(leaves, leafJump{at, false, ranges[0].outcome})
+	} else {
+		leaves = o.comparisons(ranges[:middle], leaves)
+	}
+	if len(ranges)-middle == 1 {
+		return append(leaves, leafJump{at, true, ranges[middle].outcome})
+	}
+	o.out[at].jt = uint8(len(o.out) - at - 1)
+	return o.comparisons(ranges[middle:], leaves)
+}
+
+// leaf writes an outcome.
+func (o *optimizer) leaf(out outcome) {
+	if out.constant {
+		o.out = append(o.out, insn{code: opRet, k: out.ret})
+		return
+	}
+	o.jumps = append(o.jumps, argumentJump{len(o.out), out.pc})
+	o.out = append(o.out, insn{code: opJump})
 }
 
 // copyArguments appends the parts of prog that look at arguments, and aims the jumps there.
