@@ -40,8 +40,8 @@ var ErrUnsupported = errors.New("this build of minirun has no seccomp support")
 
 // Compile turns a profile into a program (config-linux.md, "Seccomp").
 //
-// With a cacheDir, an absolute path, the result is looked up there first and stored there afterwards; the directory is made with mode 0700 where it is
-// missing. A cache that cannot be read or written, or that others could have written to, is not an error: the
+// With a cacheDir, an absolute path, the result is looked up there first and stored there afterwards; the directory is made with
+// mode 0700 where it is missing. A cache that cannot be read or written, or that others could have written to, is not an error: the
 // profile is then compiled. Without a cacheDir it always is.
 //
 // Errors name the field ("linux.seccomp.syscalls[3].args[0].op: ..."), one for each thing that is wrong, joined. The warnings are those of the
