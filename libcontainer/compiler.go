@@ -53,7 +53,8 @@ type compiler struct {
 
 	tty         nsenter.Slot
 	procfs      nsenter.Slot
-	hookState   nsenter.Slot // state for createContainer; the next slot's is for startContainer
+	createState nsenter.Slot // state for createContainer hooks
+	startState  nsenter.Slot // state for startContainer hooks
 	startSlot   nsenter.Slot
 	resultSlot  nsenter.Slot
 	containerFD nsenter.Slot // exec: pidfd of the container's init
@@ -81,7 +82,7 @@ func compileCreate(spec *specs.Spec, facts *hostFacts, o planOptions, warn func(
 func newCompiler(spec *specs.Spec, p *specs.Process, facts *hostFacts, o planOptions, warn func(string)) *compiler {
 	return &compiler{
 		spec: spec, process: p, facts: facts, opts: o, warn: warn, plan: &nsenter.Plan{},
-		tty: nsenter.NoSlot, procfs: nsenter.NoSlot, hookState: nsenter.NoSlot,
+		tty: nsenter.NoSlot, procfs: nsenter.NoSlot, createState: nsenter.NoSlot, startState: nsenter.NoSlot,
 		startSlot: nsenter.NoSlot, resultSlot: nsenter.NoSlot, containerFD: nsenter.NoSlot,
 	}
 }

@@ -41,7 +41,7 @@ func (e *ContainerError) Unwrap() error { return e.Err }
 
 // fieldError names the field of the configuration, or the object, that something went wrong for.
 func fieldError(field string, err error) error {
-	if field == "" {
+	if field == "" || err == nil {
 		return err
 	}
 	return fmt.Errorf("%s: %w", field, err)

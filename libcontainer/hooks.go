@@ -50,7 +50,7 @@ func runHook(ctx context.Context, kind string, h specs.Hook, rec *record, pid in
 	if h.Timeout != nil {
 		var cancel context.CancelFunc
 		timeout := time.Duration(*h.Timeout) * time.Second
-		ctx, cancel = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no end after the timeout of %d s", *h.Timeout))
+		ctx, cancel = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no end after the timeout of %ds", *h.Timeout))
 		defer cancel()
 	}
 	var stderr tail

@@ -24,11 +24,11 @@ func (o hostOpenNamespace) run(_ context.Context, r *runner) error {
 	flag, err := unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE)
 	if err != nil {
 		f.Close()
-		return fmt.Errorf("%s is not a namespace: %w", o.Path, err)
+		return fmt.Errorf("%s is not a %s namespace: %w", o.Path, o.Kind, err)
 	}
 	if uint64(flag) != o.Flag {
 		f.Close()
-		return fmt.Errorf("%s is a %s namespace, expected a %s namespace: %w", o.Path,
+		return fmt.Errorf("%s is a %s namespace, not a %s namespace: %w", o.Path,
 			strings.Join(namespaceNames(uint64(flag)), ""), o.Kind, unix.EINVAL)
 	}
 	r.slots[o.Slot] = f
@@ -94,16 +94,13 @@ func writeProc(path, value string) error {
 }
 
 func (o hostOOMScore) run(_ context.Context, r *runner) error {
-	err := writeProc("/proc/"+strconv.Itoa(r.child.Pid())+"/oom_score_adj", strconv.Itoa(o.Value))
-	return fieldError("process.oomScoreAdj", err)
+	return writeProc("/proc/"+strconv.Itoa(r.child.Pid())+"/oom_score_adj", strconv.Itoa(o.Value))
 }
 
-func (o hostRlimits) run(_ context.Context, r *runner) error {
-	for i, l := range o.Limits {
-		lim := unix.Rlimit{Cur: l.Soft, Max: l.Hard}
-		if err := unix.Prlimit(r.child.Pid(), int(rlimitNumber(l.Type)), &lim, nil); err != nil {
-			return fmt.Errorf("process.rlimits[%d]: prlimit %s: %w", i, l.Type, err)
-		}
+func (o hostRlimit) run(_ context.Context, r *runner) error {
+	limit := unix.Rlimit{Cur: o.Soft, Max: o.Hard}
+	if err := unix.Prlimit(r.child.Pid(), int(rlimitNumber(o.Type)), &limit, nil); err != nil {
+		return fmt.Errorf("prlimit %s: %w", o.Type, err)
 	}
 	return nil
 }

@@ -162,21 +162,20 @@ func (o hostOOMScore) Fields() []nsenter.Field {
 	return []nsenter.Field{{Name: "value", Value: o.Value}}
 }
 
-// hostRlimits raises hard limits where the init has no right to.
-type hostRlimits struct{ Limits []specs.POSIXRlimit }
+// hostRlimit raises a hard limit where the init has no right to.
+type hostRlimit struct{ specs.POSIXRlimit }
 
 // OpName implements nsenter.Op.
-func (hostRlimits) OpName() string { return "process.rlimits" }
+func (hostRlimit) OpName() string { return "process.rlimit" }
 
 // Fields implements nsenter.Op.
-func (o hostRlimits) Fields() []nsenter.Field {
-	return []nsenter.Field{{Name: "limits", Value: o.Limits}}
+func (o hostRlimit) Fields() []nsenter.Field {
+	return []nsenter.Field{{Name: "type", Value: o.Type}, {Name: "soft", Value: o.Soft}, {Name: "hard", Value: o.Hard}}
 }
 
 // hostHook runs a hook in the runtime's namespaces.
 type hostHook struct {
-	Kind  string
-	Index int
+	Kind string
 	specs.Hook
 }
 
@@ -188,14 +187,16 @@ func (o hostHook) Fields() []nsenter.Field {
 	return []nsenter.Field{{Name: "kind", Value: o.Kind}, {Name: "path", Value: o.Path}, {Name: "args", Value: o.Args}}
 }
 
-// hostHookStates makes the documents that hooks inside the container get on their standard input, to go with the next sync.ack.
-type hostHookStates struct{}
+// hostHookState makes the document that hooks inside the container get on their standard input, to go with the next sync.ack.
+type hostHookState struct{ Status specs.ContainerState }
 
 // OpName implements nsenter.Op.
-func (hostHookStates) OpName() string { return "hook.states" }
+func (hostHookState) OpName() string { return "hook.state" }
 
 // Fields implements nsenter.Op.
-func (hostHookStates) Fields() []nsenter.Field { return nil }
+func (o hostHookState) Fields() []nsenter.Field {
+	return []nsenter.Field{{Name: "status", Value: string(o.Status)}}
+}
 
 // hostAnnounce tells the caller's files and sockets about the process.
 type hostAnnounce struct{ PidFile, PidFDSocket string }

@@ -74,20 +74,17 @@ func (r *record) state(status specs.ContainerState, pid int) specs.State {
 	}
 }
 
-// run makes one document for createContainer and one for startContainer. Inside the container the process id is that of its own
-// pid namespace.
-func (hostHookStates) run(_ context.Context, r *runner) error {
+// run tells the process id as the container sees it: that of its own pid namespace.
+func (o hostHookState) run(_ context.Context, r *runner) error {
 	pid, err := innerPid(r.child.Pid())
 	if err != nil {
 		return err
 	}
-	for _, status := range []specs.ContainerState{specs.StateCreating, specs.StateCreated} {
-		f, err := jsonFile(r.rec.state(status, pid))
-		if err != nil {
-			return err
-		}
-		r.ack = append(r.ack, f)
+	f, err := jsonFile(r.rec.state(o.Status, pid))
+	if err != nil {
+		return err
 	}
+	r.ack = append(r.ack, f)
 	return nil
 }
 

@@ -14,6 +14,8 @@ type Options struct {
 	// Warn, if not nil, is called for everything that is odd but no error: an unknown capability, a limit that the host ignores. The
 	// text is one line and names the field. It may be called from any goroutine.
 	Warn func(text string)
+	// Debug, if not nil, is called for every step of a plan before it is carried out or waited for.
+	Debug func(text string)
 }
 
 // Stdio says where the standard streams of a program go.

@@ -94,10 +94,13 @@ func (c *compiler) try(because string, op nsenter.InitOp) {
 	c.plan.AddFlags(because, nsenter.FlagOpTry, op)
 }
 
-// sync makes the init wait at a point while the host carries out steps. The descriptors that the last of them hands over go to
-// the slots from into on.
-func (c *compiler) sync(because string, point uint32, into nsenter.Slot, host ...nsenter.Op) {
+// sync makes the init wait at a point while the host carries out steps. The descriptors that they hand over go to the slots from into
+// on.
+func (c *compiler) sync(because string, point uint32, into nsenter.Slot, host ...nsenter.Item) {
 	c.add(because, nsenter.SyncWait{Point: point, Into: into})
-	c.add(because, host...)
+	c.items(host)
 	c.add(because, hostAck{})
 }
+
+// step is one host step of a synchronisation point.
+func step(because string, op hostOp) nsenter.Item { return nsenter.Item{Op: op, Because: because} }

@@ -20,23 +20,35 @@ func (c *compiler) recordState() {
 // ready is where everything stands but the change of the root. The host side has the last word before the container is on its own: limits that
 // need its rights, the hooks of the runtime's namespace, the state with the process id.
 func (c *compiler) ready() {
-	h := c.hooks()
-	var ops []nsenter.Op
-	ops = append(ops, c.hostRlimits()...)
-	if c.exec == nil {
-		ops = append(ops, hookOps("prestart", h.Prestart)...) //nolint:staticcheck // deprecated, but still in use
-		ops = append(ops, hookOps("createRuntime", h.CreateRuntime)...)
-		ops = append(ops, hostRecordPid{})
-	}
-	ops = append(ops, hostAnnounce{PidFile: c.opts.pidFile, PidFDSocket: c.opts.pidFDSocket})
+	steps := c.hostRlimits()
 	into := nsenter.NoSlot
-	if c.exec == nil && len(h.CreateContainer)+len(h.StartContainer) > 0 {
-		c.hookState = c.slot()
-		c.slot()
-		into = c.hookState
-		ops = append(ops, hostHookStates{})
+	if c.exec == nil {
+		h := c.hooks()
+		steps = append(steps, hookSteps("prestart", h.Prestart)...) //nolint:staticcheck // deprecated, but still in use
+		steps = append(steps, hookSteps("createRuntime", h.CreateRuntime)...)
+		steps = append(steps, step("id", hostRecordPid{}))
+		steps = append(steps, c.hookStates(h)...)
+		into = min(c.createState, c.startState)
+		if into == nsenter.NoSlot {
+			into = max(c.createState, c.startState)
+		}
 	}
-	c.sync("ready", pointReady, into, ops...)
+	steps = append(steps, step("caller", hostAnnounce{PidFile: c.opts.pidFile, PidFDSocket: c.opts.pidFDSocket}))
+	c.sync("ready", pointReady, into, steps...)
+}
+
+// hookStates are the documents for hooks that run inside, one for each status that they see. They come into consecutive slots.
+func (c *compiler) hookStates(h *specs.Hooks) []nsenter.Item {
+	var steps []nsenter.Item
+	if len(h.CreateContainer) > 0 {
+		c.createState = c.slot()
+		steps = append(steps, step("hooks.createContainer", hostHookState{specs.StateCreating}))
+	}
+	if len(h.StartContainer) > 0 {
+		c.startState = c.slot()
+		steps = append(steps, step("hooks.startContainer", hostHookState{specs.StateCreated}))
+	}
+	return steps
 }
 
 func (c *compiler) hooks() *specs.Hooks {
@@ -46,18 +58,18 @@ func (c *compiler) hooks() *specs.Hooks {
 	return c.spec.Hooks
 }
 
-func hookOps(kind string, hooks []specs.Hook) []nsenter.Op {
-	ops := make([]nsenter.Op, 0, len(hooks))
+func hookSteps(kind string, hooks []specs.Hook) []nsenter.Item {
+	steps := make([]nsenter.Item, 0, len(hooks))
 	for i, h := range hooks {
-		ops = append(ops, hostHook{Kind: kind, Index: i, Hook: h})
+		steps = append(steps, step(fmt.Sprintf("hooks.%s[%d]", kind, i), hostHook{Kind: kind, Hook: h}))
 	}
-	return ops
+	return steps
 }
 
 // containerHooks run in the container's namespaces, but find their programs in the host's tree: before the root changes.
 func (c *compiler) containerHooks() {
 	for i, h := range c.hooks().CreateContainer {
-		c.add(fmt.Sprintf("hooks.createContainer[%d]", i), initHook(h, c.hookState))
+		c.add(fmt.Sprintf("hooks.createContainer[%d]", i), initHook(h, c.createState))
 	}
 }
 
@@ -67,7 +79,7 @@ func (c *compiler) startHooks(gate) {
 		return
 	}
 	for i, h := range c.hooks().StartContainer {
-		c.add(fmt.Sprintf("hooks.startContainer[%d]", i), initHook(h, c.hookState+1))
+		c.add(fmt.Sprintf("hooks.startContainer[%d]", i), initHook(h, c.startState))
 	}
 }
 
@@ -84,9 +96,7 @@ func (c *compiler) started(g gate) {
 	if g == gateStart || c.exec != nil {
 		return
 	}
-	for i, h := range c.hooks().Poststart {
-		c.add(fmt.Sprintf("hooks.poststart[%d]", i), hostHook{Kind: "poststart", Index: i, Hook: h})
-	}
+	c.items(hookSteps("poststart", c.hooks().Poststart))
 }
 
 func (c *compiler) kernelParameters() {

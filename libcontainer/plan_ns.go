@@ -132,7 +132,8 @@ func (c *compiler) userNamespace() {
 	l := c.linux()
 	if c.ns.made&unix.CLONE_NEWUSER != 0 {
 		c.add("linux.namespaces", nsenter.NsUnshare{Flags: unix.CLONE_NEWUSER})
-		c.sync("linux.uidMappings", pointIDMap, nsenter.NoSlot, hostIDMap{UID: l.UIDMappings, GID: l.GIDMappings})
+		c.sync("linux.uidMappings", pointIDMap, nsenter.NoSlot,
+			step("linux.uidMappings", hostIDMap{UID: l.UIDMappings, GID: l.GIDMappings}))
 	}
 	if !c.ns.own(unix.CLONE_NEWUSER) {
 		return
@@ -198,7 +199,7 @@ func (c *compiler) forkInto() {
 		flags = c.ns.made & unix.CLONE_NEWPID
 	}
 	c.add("linux.namespaces", nsenter.ProcFork{Flags: flags})
-	c.sync("linux.namespaces", pointForked, nsenter.NoSlot, c.attachOps()...)
+	c.sync("linux.namespaces", pointForked, nsenter.NoSlot, c.attachSteps()...)
 }
 
 // cgroupNamespace needs the process in its cgroup, and a bind mount of a cgroup needs the cgroup to exist: both are made beside the init

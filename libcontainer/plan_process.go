@@ -83,12 +83,15 @@ func (c *compiler) rlimits() {
 }
 
 // hostRlimits raises limits from outside: in a user namespace the init lacks the right to.
-func (c *compiler) hostRlimits() []nsenter.Op {
-	var ops []nsenter.Op
-	if c.ns.own(unix.CLONE_NEWUSER) && len(c.process.Rlimits) > 0 {
-		ops = append(ops, hostRlimits{Limits: c.process.Rlimits})
+func (c *compiler) hostRlimits() []nsenter.Item {
+	if !c.ns.own(unix.CLONE_NEWUSER) {
+		return nil
 	}
-	return ops
+	var steps []nsenter.Item
+	for i, l := range c.process.Rlimits {
+		steps = append(steps, step(fmt.Sprintf("process.rlimits[%d]", i), hostRlimit{l}))
+	}
+	return steps
 }
 
 // rlimitNumber is the resource of getrlimit(2) for a type that validation has accepted.

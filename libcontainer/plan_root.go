@@ -146,18 +146,18 @@ func (c *compiler) makeCgroupBeside() {
 		c.add("linux.cgroupsPath", hostMakeCgroup{Record: c.cgroup.record, Writes: c.cgroup.writes})
 	}
 	if !c.ns.fork {
-		c.add("linux.cgroupsPath", c.attachOps()...)
+		c.items(c.attachSteps())
 	}
 }
 
-// attachOps are what the host does to the final process as soon as there is one.
-func (c *compiler) attachOps() []nsenter.Op {
-	var ops []nsenter.Op
+// attachSteps are what the host does to the final process as soon as there is one.
+func (c *compiler) attachSteps() []nsenter.Item {
+	var steps []nsenter.Item
 	if !c.cgroup.unified {
-		ops = append(ops, hostAttachCgroup{})
+		steps = append(steps, step("linux.cgroupsPath", hostAttachCgroup{}))
 	}
 	if adj := c.process.OOMScoreAdj; adj != nil {
-		ops = append(ops, hostOOMScore{Value: *adj})
+		steps = append(steps, step("process.oomScoreAdj", hostOOMScore{Value: *adj}))
 	}
-	return ops
+	return steps
 }

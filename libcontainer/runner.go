@@ -36,6 +36,9 @@ type runner struct {
 func (r *runner) run(ctx context.Context) error {
 	for i, it := range r.c.plan.Items {
 		var err error
+		if r.rt.debug != nil {
+			r.rt.debug(fmt.Sprintf("step %d, %s side, because of %s: %s", i, it.Side(), it.Because, it))
+		}
 		switch op := it.Op.(type) {
 		case hostOp:
 			if err = op.run(ctx, r); err != nil {

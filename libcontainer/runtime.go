@@ -16,8 +16,9 @@ import (
 
 // Runtime is a directory of containers. It is safe for concurrent use, also by several programs.
 type Runtime struct {
-	root string
-	warn func(string)
+	root  string
+	warn  func(string)
+	debug func(string)
 
 	mu  sync.Mutex
 	exe *os.File // nsenter.OpenExecutable, made at first use
@@ -33,7 +34,7 @@ func New(o Options) (*Runtime, error) {
 	if warn == nil {
 		warn = func(string) {}
 	}
-	return &Runtime{root: root, warn: warn}, nil
+	return &Runtime{root: root, warn: warn, debug: o.Debug}, nil
 }
 
 // Close gives the Runtime's descriptors back. Containers are not affected.

@@ -118,7 +118,11 @@ func (a *app) refuseSystemd() error {
 
 // runtime opens the library.
 func (a *app) runtime() (*libcontainer.Runtime, error) {
-	return libcontainer.New(libcontainer.Options{Root: a.root, Warn: func(text string) { a.log.Warn(text) }})
+	o := libcontainer.Options{Root: a.root, Warn: func(text string) { a.log.Warn(text) }}
+	if a.log.IsLevelEnabled(logrus.DebugLevel) {
+		o.Debug = func(text string) { a.log.Debug(text) }
+	}
+	return libcontainer.New(o)
 }
 
 func (a *app) printVersion() {

@@ -42,11 +42,25 @@ func (c *createFlags) options(a *app) (libcontainer.CreateOptions, error) {
 	if o.PidFile, err = absolute(c.pidFile); err != nil {
 		return o, err
 	}
-	if o.PreserveFiles, err = preserved(c.preserveFDs); err != nil {
+	if o.Spec, err = c.load(); err != nil {
 		return o, err
 	}
-	o.Spec, err = c.load()
+	o.PreserveFiles, err = preserved(activate(o.Spec.Process) + c.preserveFDs)
 	return o, err
+}
+
+// activate hands socket activation on, sd_listen_fds(3): the sockets come first among the preserved descriptors, and the program, which is process 1
+// of the container, finds the variables. It returns the number of sockets. Variables that are meant for another process count for nothing.
+func activate(p *specs.Process) int {
+	n, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))
+	if err != nil || n <= 0 || p == nil || os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
+		return 0
+	}
+	p.Env = append(p.Env, "LISTEN_FDS="+strconv.Itoa(n), "LISTEN_PID=1")
+	if names, ok := os.LookupEnv("LISTEN_FDNAMES"); ok {
+		p.Env = append(p.Env, "LISTEN_FDNAMES="+names)
+	}
+	return n
 }
 
 // load reads the configuration here, and not in the library, since the flags have to fit it.
@@ -73,16 +87,10 @@ func absolute(path string) (string, error) {
 	return abs, nil
 }
 
-// preserved returns descriptors 3 and up, after those of socket activation.
+// preserved returns so many descriptors from 3 on.
 func preserved(n int) ([]*os.File, error) {
-	first := 3
-	if os.Getenv("LISTEN_PID") == strconv.Itoa(os.Getpid()) {
-		if l, err := strconv.Atoi(os.Getenv("LISTEN_FDS")); err == nil && l > 0 {
-			n += l
-		}
-	}
 	var files []*os.File
-	for fd := first; fd < first+n; fd++ {
+	for fd := 3; fd < 3+n; fd++ {
 		f := os.NewFile(uintptr(fd), "descriptor "+strconv.Itoa(fd))
 		if f == nil || !isOpen(fd) {
 			return nil, fmt.Errorf("--preserve-fds: descriptor %d is not open", fd)
