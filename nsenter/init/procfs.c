@@ -40,10 +40,22 @@ int op_procfs_open(struct ctx *c, const void *rec)
 	return 0;
 }
 
-/* One write, as the kernel's files want it. */
-static int write_file(struct ctx *c, int proc, const char *path, struct pl_ref value)
+/* Opens the file below a directory of proc, which is opened first so that ".." cannot lead elsewhere in the procfs. */
+static int open_file(int proc, const char *dir, const char *path)
 {
-	int fd = open_retry(proc, path, O_WRONLY, PROC_RESOLVE);
+	int base = open_retry(proc, dir, O_PATH | O_DIRECTORY, PROC_RESOLVE), fd;
+
+	if (base < 0)
+		return base;
+	fd = open_retry(base, path, O_WRONLY, PROC_RESOLVE);
+	sys_close(base);
+	return fd;
+}
+
+/* One write, as the kernel's files want it. */
+static int write_file(struct ctx *c, int proc, const char *dir, const char *path, struct pl_ref value)
+{
+	int fd = open_file(proc, dir, path);
 	long r;
 
 	if (fd < 0)
@@ -60,13 +72,8 @@ static int write_file(struct ctx *c, int proc, const char *path, struct pl_ref v
 int op_sysctl_write(struct ctx *c, const void *rec)
 {
 	const struct op_sysctl_write *o = rec;
-	char path[MAX_PATH];
-	const char *end = path + sizeof(path);
 
-	if (o->path.len + sizeof("sys/") > sizeof(path))
-		return fail(c, STEP_OPENAT2, -ENAMETOOLONG);
-	put_str(put_str(path, end, "sys/"), end, plan_str(c, o->path));
-	return write_file(c, slot_get(c, o->proc), path, o->value);
+	return write_file(c, slot_get(c, o->proc), "sys", plan_str(c, o->path), o->value);
 }
 
 /* The directory of this process is named by the link "self", read and not followed: its text is right for whatever pid namespace
@@ -75,14 +82,11 @@ int op_proc_attr(struct ctx *c, const void *rec)
 {
 	const struct op_proc_attr *o = rec;
 	int proc = slot_get(c, o->proc);
-	char path[MAX_PATH];
-	const char *end = path + sizeof(path);
-	long n = SYS4(__NR_readlinkat, proc, "self", path, 32);
+	char self[32];
+	long n = SYS4(__NR_readlinkat, proc, "self", self, sizeof(self) - 1);
 
 	if (n < 0)
 		return fail_text(c, STEP_READLINKAT, n, "self");
-	if (n >= 32 || (size_t)n + o->path.len + 2 > sizeof(path))
-		return fail(c, STEP_OPENAT2, -ENAMETOOLONG);
-	put_str(put_str(path + n, end, "/"), end, plan_str(c, o->path));
-	return write_file(c, proc, path, o->value);
+	self[n] = 0;
+	return write_file(c, proc, self, plan_str(c, o->path), o->value);
 }

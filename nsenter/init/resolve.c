@@ -105,7 +105,8 @@ static int make(struct walk *w, int dir, size_t start, size_t end, enum want wan
 		r = SYS4(__NR_mknodat, dir, name, TYPE_REG | mode, 0);
 	if (r < 0 && r != -EEXIST)
 		return fail_text(w->c, want == WANT_DIR ? STEP_MKDIRAT : STEP_MKNODAT, r, w->path);
-	*out = sys_openat2(dir, name, O_PATH | O_NOFOLLOW, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+	/* Without O_NOFOLLOW: together with O_PATH that would open a link itself. */
+	*out = open_retry(dir, name, O_PATH, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 	if (*out >= 0)
 		return 0;
 	if (r == -EEXIST && *out == -ELOOP)
