@@ -164,7 +164,7 @@ func filled(t reflect.Type) any {
 	case reflect.Bool:
 		return true
 	case reflect.Interface:
-		return map[string]any{"n": 1.5, "l": []any{true, false, nil, "s"}, "e": -2e3}
+		return map[string]any{"n": 9.5, "l": []any{true, false, nil, "s"}, "e": -2e3}
 	case reflect.Int, reflect.Int64, reflect.Int32:
 		return -7
 	}

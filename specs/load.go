@@ -212,7 +212,7 @@ func readFile(path string) ([]byte, error) {
 	}
 	// One byte more than the size shows the end without a second buffer.
 	// Files of some file systems have no size before they are read.
-	buf := make([]byte, 0, max(st.Size+1, 512))
+	buf := make([]byte, 0, st.Size+1)
 	for {
 		n, err := retry(func() (int, error) { return syscall.Read(fd, buf[len(buf):cap(buf)]) })
 		if err != nil {

@@ -1,8 +1,10 @@
 package specs
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -34,6 +36,10 @@ func TestBadText(t *testing.T) {
 		{"text", "ociVersion: 1.0.0\n", "1:1: not JSON, starts with 'o'"},
 		{"letter beyond ASCII", "é", "1:1: not JSON, starts with 'é'"},
 		{"NUL bytes", "\x00\x00\x00", "1:1: not JSON, starts with byte 0x00"},
+		{"continuation byte", "\x80", "1:1: not JSON, starts with byte 0x80"},
+		{"no character", "\xff", "1:1: not JSON, starts with byte 0xff"},
+		{"byte order mark alone", "\xef\xbb\xbf", "1:1: the file starts with a byte order mark, which JSON does not allow"},
+		{"UTF-16 alone", "\xfe\xff", "1:1: the file is UTF-16, but JSON is UTF-8"},
 		{"byte order mark", "\xef\xbb\xbf{}", "1:1: the file starts with a byte order mark, which JSON does not allow"},
 		{"UTF-16", "\xff\xfe{\x00}\x00", "1:1: the file is UTF-16, but JSON is UTF-8"},
 		{"array", "[]", "1:1: expected object, got array"},
@@ -46,6 +52,22 @@ func TestBadText(t *testing.T) {
 		{"truncated after value", "{\"ociVersion\":\"1.0.0\"", "1:22: unexpected end of file, expected ',' or '}' after a value of an object"},
 		{"truncated in array", "{\"mounts\":[", "1:12: unexpected end of file, expected a value"},
 		{"truncated after element", "{\"mounts\":[{}", "1:14: unexpected end of file, expected ',' or ']' after an element of an array"},
+		{"truncated after zero", "{\"a\":0", "1:7: unexpected end of file, expected ',' or '}' after a value of an object"},
+		{"truncated after digit", "{\"a\":12", "1:8: unexpected end of file, expected ',' or '}' after a value of an object"},
+		{"truncated after sign", "{\"a\":-", "1:7: unexpected end of file, expected a digit"},
+		{"truncated after point", "{\"a\":1.", "1:8: unexpected end of file, expected a digit"},
+		{"truncated after e", "{\"a\":1e", "1:8: unexpected end of file, expected a digit"},
+		{"truncated after sign of exponent", "{\"a\":1e+", "1:9: unexpected end of file, expected a digit"},
+		{"truncated after first half", `{"a":"\ud83d`, `1:7: half a surrogate pair in a string: \ud83d`},
+		{"truncated after backslash of second half", `{"a":"\ud83d\`, `1:7: half a surrogate pair in a string: \ud83d`},
+		{"first half and another escape", `{"a":"\ud83d\n"}`, `1:7: half a surrogate pair in a string: \ud83d`},
+		{"first half and a letter", `{"a":"\ud83dxu0000"}`, `1:7: half a surrogate pair in a string: \ud83d`},
+		{"first half and no half", `{"a":"\ud83d\ue000"}`, `1:7: half a surrogate pair in a string: \ud83d`},
+		{"last second half", `{"a":"\udfff"}`, `1:7: half a surrogate pair in a string: \udfff`},
+		{"first first half", `{"a":"\ud800"}`, `1:7: half a surrogate pair in a string: \ud800`},
+		{"second half twice", `{"a":"\udc00\udc00"}`, `1:7: half a surrogate pair in a string: \udc00`},
+		{"letters around hexadecimal digits", `{"a":"\u00G0"}`, "1:7: bad \\u escape sequence in a string: expected four hexadecimal digits"},
+		{"signs around decimal digits", `{"a":"\u00:/"}`, "1:7: bad \\u escape sequence in a string: expected four hexadecimal digits"},
 		{"truncated in escape", "{\"a\":\"\\", "1:8: unexpected end of file inside a string"},
 		{"truncated in \\u", "{\"a\":\"\\u00", "1:11: unexpected end of file inside a string"},
 		{"truncated after escape", "{\"a\":\"\\n", "1:9: unexpected end of file inside a string"},
@@ -75,6 +97,7 @@ func TestBadText(t *testing.T) {
 		{"bad second half", `{"a":"\ud83d\uzz00"}`, `1:13: bad \u escape sequence in a string: expected four hexadecimal digits`},
 		{"invalid UTF-8", "{\"a\":\"b\xffc\"}", "1:8: invalid UTF-8 in a string, byte 0xff"},
 		{"invalid UTF-8 after escape", "{\"a\":\"\\n\xc3\"}", "1:9: invalid UTF-8 in a string, byte 0xc3"},
+		{"continuation byte in string", "{\"a\":\"\x80\"}", "1:7: invalid UTF-8 in a string, byte 0x80"},
 		{"overlong UTF-8", "{\"a\":\"\xc0\xaf\"}", "1:7: invalid UTF-8 in a string, byte 0xc0"},
 		{"too deep", "{\"a\":" + deep + "[", "1:133: nested deeper than 128 levels"},
 		{"objects too deep", strings.Repeat("{\"a\":", MaxDepth) + "{", "1:641: nested deeper than 128 levels"},
@@ -91,6 +114,34 @@ func TestBadText(t *testing.T) {
 				t.Errorf("LoadFile: got  %v\nwant %s:%s", err, path, tc.want)
 			}
 		})
+	}
+}
+
+// The last values that are possible, and the first that are not.
+func TestDecodeLimits(t *testing.T) {
+	r, err := DecodeResources([]byte(`{"memory":{"limit":9223372036854775807,"swap":-9223372036854775808,"reservation":-0,"swappiness":18446744073709551615},
+		"network":{"classID":4294967295},"blockIO":{"weight":65535}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := r.Memory
+	if *m.Limit != math.MaxInt64 || *m.Swap != math.MinInt64 || *m.Reservation != 0 || *m.Swappiness != math.MaxUint64 ||
+		*r.Network.ClassID != math.MaxUint32 || *r.BlockIO.Weight != math.MaxUint16 {
+		t.Errorf("got %+v, %+v, %+v", m, r.Network, r.BlockIO)
+	}
+	_, err = DecodeResources([]byte(`{"network":{"classID":-0}}`))
+	if want := "1:23: linux.resources.network.classID: -0 is out of range, must be 0 to 4294967295"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestDecodeEscapes(t *testing.T) {
+	s, err := Decode([]byte(`{"hostname":"\"\\\/\b\f\n\r\t|\u09af\u09AF|\ud7ff\ue000\uffff|\ud800\udc00\udbff\udfff|é"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "\"\\/\b\f\n\r\t|\u09af\u09AF|\ud7ff\ue000\uffff|\U00010000\U0010ffff|é"; s.Hostname != want {
+		t.Errorf("got %q, want %q", s.Hostname, want)
 	}
 }
 
@@ -140,6 +191,16 @@ func TestBadValues(t *testing.T) {
 		{"16 and 32 bits", `{"ociVersion":"1.0.0","linux":{"resources":{"blockIO":{"weight":65536}}},"process":{"scheduler":{"nice":-2147483649}}}`, []string{
 			`1:65: linux.resources.blockIO.weight: 65536 is out of range, must be 0 to 65535`,
 			`1:105: process.scheduler.nice: -2147483649 is out of range, must be -2147483648 to 2147483647`,
+		}},
+		{"longest number told whole", `{"ociVersion":"1.0.0","process":{"oomScoreAdj":` + strings.Repeat("9", 40) + `}}`, []string{
+			`1:48: process.oomScoreAdj: ` + strings.Repeat("9", 40) + ` is out of range, must be -9223372036854775808 to 9223372036854775807`,
+		}},
+		{"with white space", `{ "ociVersion" : "1.0.0" , "ociVersion" : "1.1.0" , "process" : { "user" : { "additionalGids" : [ 0 , -1 ] } } }`, []string{
+			`1:43: ociVersion: given more than once in the same object`,
+			`1:103: process.user.additionalGids[1]: -1 is out of range, must be 0 to 4294967295`,
+		}},
+		{"arrays of numbers", `{"ociVersion":"1.0.0","process":{"user":{"additionalGids":5}}}`, []string{
+			`1:59: process.user.additionalGids: expected array, got number`,
 		}},
 		{"long number", `{"ociVersion":"1.0.0","process":{"oomScoreAdj":` + strings.Repeat("9", 60) + `}}`, []string{
 			`1:48: process.oomScoreAdj: ` + strings.Repeat("9", 40) + `... is out of range, must be -9223372036854775808 to 9223372036854775807`,
@@ -371,9 +432,24 @@ func TestNullFieldsAreUnset(t *testing.T) {
 }
 
 // Files below /proc have the size 0 and content all the same.
-func TestLoadFileWithoutSize(t *testing.T) {
-	_, _, err := LoadFile("/proc/self/status")
-	if want := "/proc/self/status:1:1: not JSON, starts with 'N'"; err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
+func TestReadFileWithoutSize(t *testing.T) {
+	const path = "/proc/version"
+	got, err := readFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) || len(got) == 0 {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestLoadFileOfMaxSize(t *testing.T) {
+	path := write(t, "{}"+strings.Repeat("\n", MaxSize-2))
+	if _, data, err := LoadFile(path); err != nil || len(data) != MaxSize {
+		t.Errorf("a file of exactly MaxSize bytes: %v, %d bytes", err, len(data))
 	}
 }

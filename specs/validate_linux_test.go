@@ -239,6 +239,8 @@ func TestSysctlPath(t *testing.T) {
 		"net.ipv4.conf./.mtu":        "",
 		"net.ipv4.conf.//.mtu":       "",
 		"net/./core":                 "",
+		".net/core":                  "",
+		"\x00/core":                  "",
 		"net/core/":                  "",
 		"/proc/sys/net/core":         "",
 		"kernel":                     "",

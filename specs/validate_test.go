@@ -94,6 +94,8 @@ func TestValidateTopLevel(t *testing.T) {
 		{`{"ociVersion": "1.0.0"}`, ``},
 		{`{"ociVersion": "1.0.2-dev"}`, ``},
 		{`{"ociVersion": "1.99.123-rc.1+build-5.x"}`, ``},
+		{`{"ociVersion": "1.0.0-0.9.a.z.A.Z.-+0.9.a.z.A.Z.-"}`, ``},
+		{`{"ociVersion": "1.0.0-a:b"}`, `ociVersion: "1.0.0-a:b" is not a version of the form 1.2.3`},
 		{`{"ociVersion": "2.0.0"}`, `ociVersion: version "2.0.0" is not supported, only 1.x is`},
 		{`{"ociVersion": "0.6.0"}`, `ociVersion: version "0.6.0" is not supported, only 1.x is`},
 		{`{"ociVersion": "10.0.0"}`, `ociVersion: version "10.0.0" is not supported, only 1.x is`},
@@ -229,6 +231,30 @@ func TestValidateQuotesValues(t *testing.T) {
 	want := `process.cwd: "a\nb` + strings.Repeat("é", 58) + `"... is not an absolute path`
 	if got := lines(Validate(s)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	s.Process.Cwd = strings.Repeat("x", 120)
+	want = `process.cwd: "` + strings.Repeat("x", 120) + `" is not an absolute path`
+	if got := lines(Validate(s)); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// Names that are no plain words are quoted in paths.
+func TestPaths(t *testing.T) {
+	for name, want := range map[string]string{
+		"a": "m.a", "_zAZ09": "m._zAZ09", "a9": "m.a9", "9a": `m["9a"]`, "0": `m["0"]`, "": `m[""]`,
+		"a.b": `m["a.b"]`, "a-b": `m["a-b"]`, "é": `m["é"]`, "a\n": `m["a\n"]`, "a]\"": `m["a]\""]`,
+		"a[": `m["a["]`, "a{": `m["a{"]`, "a@": `m["a@"]`, "a`": "m[\"a`\"]", "a/": `m["a/"]`, "a:": `m["a:"]`,
+	} {
+		if got := member("m", name); got != want {
+			t.Errorf("%q: got %s, want %s", name, got, want)
+		}
+	}
+	if got := member("", "a"); got != "a" {
+		t.Errorf("at the top: got %s, want a", got)
+	}
+	if got := element("m", 10); got != "m[10]" {
+		t.Errorf("got %s, want m[10]", got)
 	}
 }
 

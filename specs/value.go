@@ -6,8 +6,9 @@ import (
 )
 
 // This file turns JSON values into the field types of the specification. Each
-// method consumes one value; when it does not fit the type, the value is noted
-// as a misfit, and the field keeps what it had.
+// method consumes one value, at whose first byte the decoder stands: key, array
+// and elements have skipped the white space. When the value does not fit the type, it is noted as a
+// misfit, and the field keeps what it had.
 
 // wrong consumes a value where one of type want was expected. A null is taken
 // as "not set", as everywhere in the specification's documents; other values
@@ -129,7 +130,6 @@ func (d *decoder) integer() (neg bool, mag uint64, fits, ok bool) {
 
 // int consumes an integer of a signed field of the given size.
 func (d *decoder) int(bits uint) (int64, bool) {
-	d.space()
 	at := d.i
 	neg, mag, fits, ok := d.integer()
 	if !ok {
@@ -149,7 +149,6 @@ func (d *decoder) int(bits uint) (int64, bool) {
 
 // uint consumes an integer of an unsigned field of the given size.
 func (d *decoder) uint(bits uint) (uint64, bool) {
-	d.space()
 	at := d.i
 	neg, mag, fits, ok := d.integer()
 	if !ok {
