@@ -62,7 +62,7 @@ func TestExecJoinsEverything(t *testing.T) {
 	b := newBox(t)
 	c := b.container(script(inspection+"sleep 1000"), namespace(specs.NetworkNamespace, ""), namespace(specs.CgroupNamespace, ""))
 	c.runDetached().ok()
-	b.until("inspection", func() bool { return strings.Contains(c.output(), "@@ end") })
+	b.until("inspection", func() bool { return strings.Contains(c.output(), "\n@@ end\n") })
 	init := b.parseView(c.output())
 	added := b.parseView(c.exec("sh", "-c", inspection).ok().stdout)
 	equal(b, "namespaces", added.get("ns"), init.get("ns"))

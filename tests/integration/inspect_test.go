@@ -19,7 +19,7 @@ echo "@@ ns"; for n in /proc/$$/ns/*; do echo "${n##*/} $(readlink $n)"; done
 echo "@@ cwd"; pwd -P
 echo "@@ umask"; umask
 echo "@@ hostname"; hostname
-echo "@@ fds"; ls /proc/$$/fd
+echo "@@ fds"; ls -1 /proc/$$/fd
 echo "@@ end"
 `
 
