@@ -3,7 +3,7 @@
 package nsenter
 
 // tableHash identifies ops.tab; plan and init must carry the same.
-const tableHash = "\xdc\xc3\x06\xa0\a\xc41.\xbeI\x14\xee\x05\x91\xff\xadT\xb5ɾ\r\x90c\xc6\xea\xf5]\xbb\x8c\xfcCG"
+const tableHash = "\xad1\xd2\x18D\x9b\x02\x93\xfb\xac!\xe3\x8aX\x9e\xcf\x12\xff\x01T\xde\x1e\xd3}\x16\xa3!\xca\x18\x8e\xeaH"
 
 // Flags of operations, as ops.tab describes them.
 const (
@@ -922,7 +922,7 @@ type MountBind struct {
 	Root        Slot   //
 	Path        string // target
 	Source      string // path on the host; empty with a source slot
-	From        Slot   // descriptor of the source: a detached tree with MOUNT_TREE, otherwise any descriptor; none: source is the path
+	From        Slot   // descriptor of the source: a detached tree with MOUNT_TREE, otherwise a file of this mount namespace; none: source is the path
 	AttrSet     uint64 // MOUNT_ATTR_* for mount_setattr(2) on the top mount
 	AttrClr     uint64 //
 	RecSet      uint64 // the same for the whole tree

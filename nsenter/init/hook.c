@@ -87,6 +87,7 @@ static int supervise(struct ctx *c, const struct op_hook_run *o, int pidfd, int 
 
 	if (r == (long)sizeof(e)) {
 		reap(c, pidfd);
+		c->msg.value = 0;
 		return fail_text(c, (enum pl_step)e.step, e.err, plan_str(c, o->path));
 	}
 	if (o->timeout_ms) {

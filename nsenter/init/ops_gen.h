@@ -11,8 +11,8 @@ struct pl_ref {
 };
 
 #define PL_TABLE_HASH \
-	0xdc, 0xc3, 0x06, 0xa0, 0x07, 0xc4, 0x31, 0x2e, 0xbe, 0x49, 0x14, 0xee, 0x05, 0x91, 0xff, 0xad, \
-	0x54, 0xb5, 0xc9, 0xbe, 0x0d, 0x90, 0x63, 0xc6, 0xea, 0xf5, 0x5d, 0xbb, 0x8c, 0xfc, 0x43, 0x47
+	0xad, 0x31, 0xd2, 0x18, 0x44, 0x9b, 0x02, 0x93, 0xfb, 0xac, 0x21, 0xe3, 0x8a, 0x58, 0x9e, 0xcf, \
+	0x12, 0xff, 0x01, 0x54, 0xde, 0x1e, 0xd3, 0x7d, 0x16, 0xa3, 0x21, 0xca, 0x18, 0x8e, 0xea, 0x48
 
 #define PL_OP_TRY 1u /* a failure is no error: remembered for the next operation with OP_ELSE */
 #define PL_OP_ELSE 2u /* runs only when the operation before it, an OP_TRY one, failed */
@@ -353,7 +353,7 @@ struct op_mount_bind {
 	uint64_t root; /* slot:  */
 	struct pl_ref path; /* str: target */
 	struct pl_ref source; /* str: path on the host; empty with a source slot */
-	uint64_t from; /* slot: descriptor of the source: a detached tree with MOUNT_TREE, otherwise any descriptor; none: source is the path */
+	uint64_t from; /* slot: descriptor of the source: a detached tree with MOUNT_TREE, otherwise a file of this mount namespace; none: source is the path */
 	uint64_t attr_set; /* u64: MOUNT_ATTR_* for mount_setattr(2) on the top mount */
 	uint64_t attr_clr; /* u64:  */
 	uint64_t rec_set; /* u64: the same for the whole tree */
