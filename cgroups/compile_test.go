@@ -482,3 +482,17 @@ func TestWeightOfShares(t *testing.T) {
 		last = w
 	}
 }
+
+// BenchmarkCompile compiles the rules that every container has.
+func BenchmarkCompile(b *testing.B) {
+	for _, h := range []*Host{hostV1(), hostV2()} {
+		b.Run(h.Mode().String(), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := Compile(&specs.LinuxResources{Devices: DefaultDeviceRules()}, h); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -54,29 +55,21 @@ func (d devices) contains(o devices) bool {
 
 // intersect returns the devices that are in both, and false if none are.
 func (d devices) intersect(o devices) (devices, bool) {
-	var x devices
-	for _, f := range []struct {
-		to   *int64
-		a, b int64
-	}{{&x.major, d.major, o.major}, {&x.minor, d.minor, o.minor}} {
-		switch {
-		case f.a == f.b || f.b == wildcard:
-			*f.to = f.a
-		case f.a == wildcard:
-			*f.to = f.b
-		default:
-			return devices{}, false
-		}
-	}
+	major, ok1 := both(d.major, o.major)
+	minor, ok2 := both(d.minor, o.minor)
+	typ, ok3 := both(d.typ, o.typ)
+	return devices{typ, major, minor}, ok1 && ok2 && ok3
+}
+
+// both returns the value that is a and b at once, and false if there is none.
+func both[T int | int64](a, b T) (T, bool) {
 	switch {
-	case d.typ == o.typ || o.typ == wildcard:
-		x.typ = d.typ
-	case d.typ == wildcard:
-		x.typ = o.typ
-	default:
-		return devices{}, false
+	case a == b || b == wildcard:
+		return a, true
+	case a == wildcard:
+		return b, true
 	}
-	return x, true
+	return 0, false
 }
 
 // String returns the set as version 1 writes it, for instance "c 136:*".
@@ -85,7 +78,7 @@ func (d devices) String() string {
 		if i == wildcard {
 			return "*"
 		}
-		return fmt.Sprint(i)
+		return strconv.FormatInt(i, 10)
 	}
 	t := "a"
 	if d.typ != wildcard {

@@ -14,23 +14,21 @@ import (
 // exceptional as that: "all of c *:* but not c 1:3" cannot be said, and is an
 // error here where the kernel would silently leave a hole.
 func (c *compiler) devicesV1(p policy) {
-	sets := p.sets()
+	sets := p.exceptions()
 	errs := len(c.errs)
 	var lines []Write
-	for _, s := range sets {
-		bits, by := p.exception(s)
-		if bits == 0 {
+	for i, s := range sets {
+		if s.bits == 0 {
 			continue
 		}
 		covered := false
-		for _, o := range sets {
-			outer, _ := p.exception(o)
-			covered = covered || o != s && o.contains(s) && bits&^outer == 0
+		for j, o := range sets {
+			covered = covered || i != j && s.bits&^o.bits == 0 && o.contains(s.devices)
 		}
 		if !covered {
 			lines = append(lines, Write{
-				Field: prefix + by.field(), Controller: "devices", File: fileOf(!p.allow),
-				Value: s.String() + " " + bits.String(),
+				Field: prefix + s.by.field(), Controller: "devices", File: fileOf(!p.allow),
+				Value: s.String() + " " + s.bits.String(),
 			})
 		}
 	}
@@ -54,14 +52,22 @@ func fileOf(allow bool) string {
 	return "devices.deny"
 }
 
-// sets returns the sets of devices that the policy distinguishes: those of its
-// rules, with "both types" split, and the intersections of those that overlap
-// without one containing the other (c 1:* and c *:3).
-func (p policy) sets() []devices {
-	var sets []devices
+// exception is what of the access to a set of devices differs from the policy's
+// default, and the last rule that says so.
+type exception struct {
+	devices
+	bits access
+	by   rule
+}
+
+// exceptions returns the sets of devices that the policy distinguishes: those of
+// its rules, with "both types" split, and the intersections of those that
+// overlap without one containing the other (c 1:* and c *:3).
+func (p policy) exceptions() []exception {
+	var sets []exception
 	add := func(d devices) {
-		if !slices.Contains(sets, d) {
-			sets = append(sets, d)
+		if !slices.ContainsFunc(sets, func(e exception) bool { return e.devices == d }) {
+			sets = append(sets, p.exception(d))
 		}
 	}
 	for _, r := range p.rules {
@@ -74,7 +80,7 @@ func (p policy) sets() []devices {
 	}
 	for i, a := range sets[:len(sets):len(sets)] {
 		for _, b := range sets[:i] {
-			if x, ok := a.intersect(b); ok && x != a && x != b {
+			if x, ok := a.intersect(b.devices); ok && x != a.devices && x != b.devices {
 				add(x)
 			}
 		}
@@ -82,41 +88,38 @@ func (p policy) sets() []devices {
 	return sets
 }
 
-// exception returns what of the access to the set differs from the default,
-// and the last rule that says so.
-func (p policy) exception(s devices) (bits access, by rule) {
+// exception evaluates the rules for one set.
+func (p policy) exception(s devices) exception {
+	e := exception{devices: s}
 	for _, r := range p.rules {
-		if !r.contains(s) {
-			continue
-		}
-		if r.allow == p.allow {
-			bits &^= r.access
-		} else {
-			bits |= r.access
-			by = r
+		switch {
+		case !r.contains(s):
+		case r.allow == p.allow:
+			e.bits &^= r.access
+		default:
+			e.bits |= r.access
+			e.by = r
 		}
 	}
-	return bits, by
+	return e
 }
 
 // holes notes an error for each rule that takes back part of an exception.
-func (c *compiler) holes(p policy, sets []devices) {
+func (c *compiler) holes(p policy, sets []exception) {
 	seen := map[int]bool{}
-	for _, s := range sets {
-		bits, _ := p.exception(s)
-		for _, o := range sets {
-			outer, _ := p.exception(o)
-			missing := outer &^ bits
-			if o == s || !o.contains(s) || missing == 0 {
+	for i, s := range sets {
+		for j, o := range sets {
+			missing := o.bits &^ s.bits
+			if i == j || missing == 0 || !o.contains(s.devices) {
 				continue
 			}
-			r := p.lastAbout(s, missing)
+			r := p.lastAbout(s.devices, missing)
 			if seen[r.index] {
 				continue
 			}
 			seen[r.index] = true
 			c.fail(r.field(), "cgroup v1 cannot %s %s %s and %s the rest of %s",
-				verb(r.allow), s, missing, verb(!r.allow), o)
+				verb(r.allow), s.devices, missing, verb(!r.allow), o.devices)
 		}
 	}
 }
