@@ -57,13 +57,14 @@ func (r *Runtime) prepare(id string, o CreateOptions, run bool, cache string) (*
 	if err != nil {
 		return nil, err
 	}
-	p := &prepared{spec: o.Spec, opts: planOptions{
+	p := &prepared{spec: o.Spec, raw: o.SpecJSON, opts: planOptions{
 		id: id, bundle: bundle, run: run, noPivot: o.NoPivot, noNewKeyring: o.NoNewKeyring, preserve: len(o.PreserveFiles),
 		pidFile: o.PidFile, pidFDSocket: o.PidFDSocket,
 	}}
-	if p.spec == nil {
+	switch {
+	case p.spec == nil:
 		p.spec, p.raw, err = specs.LoadBundle(bundle, "")
-	} else {
+	case p.raw == nil:
 		p.raw, err = json.Marshal(p.spec)
 	}
 	if err != nil {

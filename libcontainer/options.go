@@ -34,6 +34,9 @@ type CreateOptions struct {
 	Bundle string
 	// Spec is used instead of the bundle's config.json when it is not nil. It is not changed.
 	Spec *specs.Spec
+	// SpecJSON is the text that Spec was decoded from, for callers that have it: it is kept for later execs as it is, which saves encoding Spec again.
+	// It must be nil when Spec was changed since.
+	SpecJSON []byte
 	// Stdio are the standard streams of the program.
 	Stdio Stdio
 	// PidFile, if not empty, is where the process id is written in decimal, without a newline, once the process stands and before its program runs. It

@@ -42,10 +42,14 @@ func (c *createFlags) options(a *app) (libcontainer.CreateOptions, error) {
 	if o.PidFile, err = absolute(c.pidFile); err != nil {
 		return o, err
 	}
-	if o.Spec, err = c.load(); err != nil {
+	if o.Spec, o.SpecJSON, err = c.load(); err != nil {
 		return o, err
 	}
-	o.PreserveFiles, err = preserved(activate(o.Spec.Process) + c.preserveFDs)
+	sockets := activate(o.Spec.Process)
+	if sockets > 0 {
+		o.SpecJSON = nil
+	}
+	o.PreserveFiles, err = preserved(sockets + c.preserveFDs)
 	return o, err
 }
 
@@ -64,16 +68,15 @@ func activate(p *specs.Process) int {
 }
 
 // load reads the configuration here, and not in the library, since the flags have to fit it.
-func (c *createFlags) load() (*specs.Spec, error) {
+func (c *createFlags) load() (*specs.Spec, []byte, error) {
 	st, err := os.Stat(c.bundle)
 	if err != nil {
-		return nil, fmt.Errorf("bundle: %w", err)
+		return nil, nil, fmt.Errorf("bundle: %w", err)
 	}
 	if !st.IsDir() {
-		return nil, fmt.Errorf("bundle: %s: not a directory", c.bundle)
+		return nil, nil, fmt.Errorf("bundle: %s: not a directory", c.bundle)
 	}
-	s, _, err := specs.LoadBundle(c.bundle, "")
-	return s, err
+	return specs.LoadBundle(c.bundle, "")
 }
 
 func absolute(path string) (string, error) {
