@@ -89,6 +89,8 @@ func TestBadText(t *testing.T) {
 		{"no exponent", "{\"a\":1e+}", "1:9: unexpected '}', expected a digit"},
 		{"line break in string", "{\"a\":\"b\nc\"}", "1:8: unescaped control byte 0x0a in a string"},
 		{"control byte after escape", "{\"a\":\"\\n\x01\"}", "1:9: unescaped control byte 0x01 in a string"},
+		{"replacement character", "\ufffd", "1:1: not JSON, starts with '\ufffd'"},
+		{"escaped space", `{"a":"\ "}`, "1:7: unknown escape sequence in a string: \\ before ' '"},
 		{"unknown escape", `{"a":"\x41"}`, "1:7: unknown escape sequence in a string: \\ before 'x'"},
 		{"bad \\u", `{"a":"\u00g0"}`, "1:7: bad \\u escape sequence in a string: expected four hexadecimal digits"},
 		{"half a pair", `{"a":"\ud83d!"}`, `1:7: half a surrogate pair in a string: \ud83d`},

@@ -62,8 +62,9 @@ type Report struct {
 }
 
 // Err returns nil if the report has no errors. Otherwise the result is the one
-// error, or one that says all of them on one line, separated by "; ", and
-// unwraps to them. Warnings are no part of it.
+// error, or one that says them on one line, separated by "; ", and unwraps to all
+// of them; beyond a hundred it only says how many more there are. Warnings are
+// no part of it.
 func (r *Report) Err() error {
 	switch len(r.Errors) {
 	case 0:
@@ -81,6 +82,10 @@ func (l fieldErrors) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d problems: ", len(l))
 	for i, e := range l {
+		if i == maxProblems {
+			fmt.Fprintf(&b, "; and %d more", len(l)-maxProblems)
+			break
+		}
 		if i > 0 {
 			b.WriteString("; ")
 		}

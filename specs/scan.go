@@ -33,8 +33,8 @@ type misfit struct {
 	problem string // for example "expected string, got number"
 }
 
-// maxProblems bounds how many wrong values of one document are kept; a
-// document with more of them only has them counted.
+// maxProblems bounds how many wrong values of one document are kept, and how
+// many problems an error message has; more of them are only counted.
 const maxProblems = 100
 
 // fail stops the decoder: the text is not JSON at offset at.

@@ -220,6 +220,14 @@ func TestReportErr(t *testing.T) {
 	if got := FieldErrors(r.Err()); len(got) != 1 || got[0] != r.Errors[0] {
 		t.Errorf("FieldErrors gives %v", got)
 	}
+	for range 101 {
+		r.Errors = append(r.Errors, &FieldError{Path: "a", Problem: "b"})
+	}
+	text := r.Err().Error()
+	if !strings.HasPrefix(text, "102 problems: mounts[7]") || !strings.HasSuffix(text, "; a: b; and 2 more") ||
+		strings.Count(text, "a: b") != 99 || len(FieldErrors(r.Err())) != 102 {
+		t.Errorf("102 problems are told as %s", text)
+	}
 	if got := FieldErrors(os.ErrInvalid); got != nil {
 		t.Errorf("FieldErrors of another error gives %v", got)
 	}
