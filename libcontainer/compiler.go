@@ -14,6 +14,10 @@ import (
 	"github.com/minirun/minirun/specs"
 )
 
+// Plan is what is done to make a container, as one ordered list: steps of the host side and operations of the init. Its items print
+// themselves; see nsenter.Item.
+type Plan = nsenter.Plan
+
 // hostFacts are what compiling must know of the machine. They are gathered once, before; compiling itself asks nothing.
 type hostFacts struct {
 	caps     uint64 // capabilities that the caller can grant, as a bit set

@@ -32,7 +32,7 @@ func (r *Runtime) Run(ctx context.Context, id string, o CreateOptions) (*Contain
 }
 
 // Plan returns what Create would do, without doing any of it. Only files of the bundle and of /proc are read.
-func (r *Runtime) Plan(id string, o CreateOptions) (*nsenter.Plan, error) {
+func (r *Runtime) Plan(id string, o CreateOptions) (*Plan, error) {
 	p, err := r.prepare(id, o, false, "")
 	if err != nil {
 		return nil, &ContainerError{"plan", id, err}

@@ -3,7 +3,6 @@ package libcontainer
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/minirun/minirun/nsenter"
 	"github.com/minirun/minirun/specs"
@@ -113,25 +112,10 @@ func (c *compiler) kernelParameters() {
 	}
 	slices.Sort(keys)
 	for _, k := range keys {
+		path, _ := specs.SysctlPath(k) // validation has refused what is no name
 		c.openProcfs()
-		c.add(fmt.Sprintf("linux.sysctl[%q]", k), nsenter.SysctlWrite{Proc: c.procfs, Path: sysctlPath(k), Value: sysctl[k]})
+		c.add(fmt.Sprintf("linux.sysctl[%q]", k), nsenter.SysctlWrite{Proc: c.procfs, Path: path, Value: sysctl[k]})
 	}
-}
-
-// sysctlPath turns a key into the path below /proc/sys, sysctl.d(5): the first separator, a dot or a slash, decides.
-func sysctlPath(key string) string {
-	if i := strings.IndexAny(key, "./"); i < 0 || key[i] == '/' {
-		return key
-	}
-	return strings.Map(func(r rune) rune {
-		switch r {
-		case '.':
-			return '/'
-		case '/':
-			return '.'
-		}
-		return r
-	}, key)
 }
 
 // openProcfs gets a procfs that nothing in the container's tree can stand in for.

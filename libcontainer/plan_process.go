@@ -96,21 +96,8 @@ func (c *compiler) hostRlimits() []nsenter.Item {
 
 // rlimitNumber is the resource of getrlimit(2) for a type that validation has accepted.
 func rlimitNumber(kind string) uint32 {
-	for i, name := range rlimitNames {
-		if name == kind {
-			return uint32(i)
-		}
-	}
-	return ^uint32(0)
-}
-
-var rlimitNames = [...]string{
-	unix.RLIMIT_CPU: "RLIMIT_CPU", unix.RLIMIT_FSIZE: "RLIMIT_FSIZE", unix.RLIMIT_DATA: "RLIMIT_DATA",
-	unix.RLIMIT_STACK: "RLIMIT_STACK", unix.RLIMIT_CORE: "RLIMIT_CORE", unix.RLIMIT_RSS: "RLIMIT_RSS",
-	unix.RLIMIT_NPROC: "RLIMIT_NPROC", unix.RLIMIT_NOFILE: "RLIMIT_NOFILE", unix.RLIMIT_MEMLOCK: "RLIMIT_MEMLOCK",
-	unix.RLIMIT_AS: "RLIMIT_AS", unix.RLIMIT_LOCKS: "RLIMIT_LOCKS", unix.RLIMIT_SIGPENDING: "RLIMIT_SIGPENDING",
-	unix.RLIMIT_MSGQUEUE: "RLIMIT_MSGQUEUE", unix.RLIMIT_NICE: "RLIMIT_NICE", unix.RLIMIT_RTPRIO: "RLIMIT_RTPRIO",
-	unix.RLIMIT_RTTIME: "RLIMIT_RTTIME",
+	n, _ := specs.RlimitNumber(kind)
+	return uint32(n)
 }
 
 // enterCwd goes there as root, since the user may not be able to reach it; where root may not (NFS), lookup does it as the user.

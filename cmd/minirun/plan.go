@@ -7,7 +7,6 @@ import (
 	"text/tabwriter"
 
 	"github.com/minirun/minirun/libcontainer"
-	"github.com/minirun/minirun/nsenter"
 )
 
 func planCommand() command {
@@ -60,7 +59,7 @@ type stepJSON struct {
 	Because   string         `json:"because"`
 }
 
-func planJSON(p *nsenter.Plan) []stepJSON {
+func planJSON(p *libcontainer.Plan) []stepJSON {
 	steps := make([]stepJSON, 0, len(p.Items))
 	for i, it := range p.Items {
 		s := stepJSON{Index: i, Side: it.Side(), Op: it.Op.OpName(), Because: it.Because}
@@ -75,7 +74,7 @@ func planJSON(p *nsenter.Plan) []stepJSON {
 	return steps
 }
 
-func planText(w io.Writer, p *nsenter.Plan) error {
+func planText(w io.Writer, p *libcontainer.Plan) error {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprint(t, "#\tside\tbecause of\toperation\n")
 	for i, it := range p.Items {
