@@ -27,7 +27,6 @@ func (d *decoder) u64() uint64 {
 }
 
 func (d *decoder) u32() uint32 { return uint32(d.u64()) }
-func (d *decoder) i64() int64  { return int64(d.u64()) }
 func (d *decoder) slot() Slot  { return Slot(int64(d.u64())) }
 
 func (d *decoder) bytes(ref uint64, size uint64) []byte {

@@ -38,7 +38,6 @@ type encoder struct {
 
 func (e *encoder) u64(v uint64)  { e.rec = binary.LittleEndian.AppendUint64(e.rec, v) }
 func (e *encoder) u32(v uint32)  { e.u64(uint64(v)) }
-func (e *encoder) i64(v int64)   { e.u64(uint64(v)) }
 func (e *encoder) str(s string)  { e.u64(e.ref(s)) }
 func (e *encoder) blob(b []byte) { e.u64(e.raw(b)) }
 

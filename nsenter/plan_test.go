@@ -36,8 +36,6 @@ func randomValue(r *rand.Rand, like any, slots int) reflect.Value {
 		return reflect.ValueOf(r.Uint32())
 	case uint64:
 		return reflect.ValueOf(r.Uint64())
-	case int64:
-		return reflect.ValueOf(int64(r.Uint64()))
 	case Slot:
 		return reflect.ValueOf(Slot(r.IntN(slots+1) - 1))
 	case string:

@@ -103,7 +103,6 @@ static void dump_field(const struct plan *p, enum pl_kind kind, uint64_t v)
 	switch (kind) {
 	case KIND_U32:
 	case KIND_U64:
-	case KIND_I64:
 	case KIND_SLOT:
 		printf(" %llu", (unsigned long long)v);
 		return;

@@ -205,7 +205,8 @@ static long do_write(const void *p, size_t n)
 	return random64() % 16 ? (long)n : 1;
 }
 
-static long answer(long nr, long a, long b, long c, long d, long e)
+/* Calls that fill memory. */
+static long answer_filling(long nr, long a, long b, long c, long d, long e)
 {
 	switch (nr) {
 	case __NR_statx:
@@ -222,16 +223,8 @@ static long answer(long nr, long a, long b, long c, long d, long e)
 		return do_getdents((void *)b, (size_t)c);
 	case __NR_recvmsg:
 		return do_recvmsg((void *)b);
-	case __NR_mmap:
-		return do_mmap((size_t)b, c, d);
-	case __NR_munmap:
-		return do_munmap((void *)a, (size_t)b);
-	case __NR_clone3:
-		return do_clone((void *)a);
 	case __NR_waitid:
 		return do_waitid((void *)c);
-	case __NR_write:
-		return do_write((const void *)b, (size_t)c);
 	case __NR_getcwd:
 		put_str((char *)a, (char *)a + b, random64() % 4 ? "/cwd" : "(unreachable)/x");
 		return (long)str_len((char *)a) + 1;
@@ -239,23 +232,25 @@ static long answer(long nr, long a, long b, long c, long d, long e)
 		((int *)a)[0] = k.next_fd++;
 		((int *)a)[1] = k.next_fd++;
 		return 0;
-	case __NR_sendmsg:
-		touch(((struct sys_msghdr *)b)->control, ((struct sys_msghdr *)b)->controllen);
-		return (long)((struct sys_msghdr *)b)->iov->iov_len;
-	case __NR_execve:
-		touch_str(a);
-		touch_list((char *const *)b);
-		touch_list((char *const *)c);
-		longjmp(k.out, 1);
 	case __NR_clock_gettime:
 		fill((void *)b, sizeof(struct __kernel_timespec));
 		((struct __kernel_timespec *)b)->tv_sec &= 0xffff;
 		((struct __kernel_timespec *)b)->tv_nsec &= 0xfffff;
 		return 0;
-	case __NR_ppoll:
-		return (long)(random64() % 2);
-	case __NR_sendfile:
-		return (long)(random64() % 2);
+	default:
+		return 0;
+	}
+}
+
+/* Calls that take bytes. */
+static long answer_taking(long nr, long a, long b, long c, long d, long e)
+{
+	switch (nr) {
+	case __NR_write:
+		return do_write((const void *)b, (size_t)c);
+	case __NR_sendmsg:
+		touch(((struct sys_msghdr *)b)->control, ((struct sys_msghdr *)b)->controllen);
+		return (long)((struct sys_msghdr *)b)->iov->iov_len;
 	case __NR_seccomp:
 		touch(((struct sock_fprog *)c)->filter, ((struct sock_fprog *)c)->len * sizeof(struct sock_filter));
 		return k.next_fd++;
@@ -272,6 +267,18 @@ static long answer(long nr, long a, long b, long c, long d, long e)
 	case __NR_setdomainname:
 		touch((const void *)a, (size_t)b);
 		return 0;
+	case __NR_mount_setattr:
+		touch((const void *)d, (size_t)e);
+		return 0;
+	default:
+		return answer_filling(nr, a, b, c, d, e);
+	}
+}
+
+/* Calls that take strings. */
+static long answer_strings(long nr, long a, long b, long c, long d, long e)
+{
+	switch (nr) {
 	case __NR_chdir:
 	case __NR_fsopen:
 		touch_str(a);
@@ -297,15 +304,35 @@ static long answer(long nr, long a, long b, long c, long d, long e)
 		touch_str(c);
 		touch_str(d);
 		return 0;
-	case __NR_mount_setattr:
-		touch((const void *)d, (size_t)e);
-		return 0;
+	default:
+		return answer_taking(nr, a, b, c, d, e);
+	}
+}
+
+/* Processes, memory, waiting; the rest by what it takes. */
+static long answer(long nr, long a, long b, long c, long d, long e)
+{
+	switch (nr) {
+	case __NR_mmap:
+		return do_mmap((size_t)b, c, d);
+	case __NR_munmap:
+		return do_munmap((void *)a, (size_t)b);
+	case __NR_clone3:
+		return do_clone((void *)a);
+	case __NR_execve:
+		touch_str(a);
+		touch_list((char *const *)b);
+		touch_list((char *const *)c);
+		longjmp(k.out, 1);
+	case __NR_ppoll:
+	case __NR_sendfile:
+		return (long)(random64() % 2);
 	case __NR_fsmount:
 	case __NR_fcntl:
 	case __NR_ioctl:
 		return k.next_fd++;
 	default:
-		return 0;
+		return answer_strings(nr, a, b, c, d, e);
 	}
 }
 

@@ -31,7 +31,6 @@ type kind struct{ name, goType, cType string }
 var kinds = []kind{
 	{"u32", "uint32", "uint64_t"},
 	{"u64", "uint64", "uint64_t"},
-	{"i64", "int64", "int64_t"},
 	{"slot", "Slot", "uint64_t"},
 	{"str", "string", "struct pl_ref"},
 	{"strs", "[]string", "struct pl_ref"},
