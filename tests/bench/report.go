@@ -142,7 +142,12 @@ func (r *result) writeTable(to io.Writer) error {
 			continue
 		}
 		s := row.Summary
-		line := fmt.Sprintf("%s\t%.2f\t%.2f\t%.2f\t%.2f\t%d\t%.2f", row.Runtime, s.Min, s.Median, s.P90, s.Max, s.Samples, row.CPU)
+		line := fmt.Sprintf("%s\t%.2f\t%.2f\t%.2f\t%.2f\t%d\t", row.Runtime, s.Min, s.Median, s.P90, s.Max, s.Samples)
+		if row.CPU > 0 {
+			line += fmt.Sprintf("%.2f", row.CPU)
+		} else {
+			line += "-"
+		}
 		for _, other := range r.Rows {
 			if ratio, ok := row.Ratio[other.Runtime]; ok {
 				line += fmt.Sprintf("\t%.2f", ratio)
