@@ -1,6 +1,7 @@
 /* mount.*: every mount is complete (flags, propagation, id mapping) while it is still detached, and appears at its target by one
  * move_mount(2) between two descriptors. */
 #include "init.h"
+#include <linux/stat.h>
 
 #define NULL_MAJOR 1u
 #define NULL_MINOR 3u
@@ -26,10 +27,21 @@ int set_propagation(struct ctx *c, int fd, uint64_t propagation)
 	return set_attr(c, fd, 0, 0, propagation & ~(uint64_t)MS_REC, -1, propagation & MS_REC ? AT_RECURSIVE : 0);
 }
 
+/* A file on a directory, or the other way round, is EINVAL to move_mount(2); mount(2) had a better word. */
+static int kinds_differ(int tree, int target)
+{
+	struct statx a, b;
+
+	return sys_fstat(tree, &a) == 0 && sys_fstat(target, &b) == 0 &&
+	       (S_TYPE(a.stx_mode) == S_IFDIR) != (S_TYPE(b.stx_mode) == S_IFDIR);
+}
+
 int attach(struct ctx *c, int tree, int target)
 {
 	int r = sys_move_mount(tree, target);
 
+	if (r == -EINVAL && kinds_differ(tree, target))
+		r = -ENOTDIR;
 	return r < 0 ? fail(c, STEP_MOVE_MOUNT, r) : 0;
 }
 
@@ -392,7 +404,9 @@ static int empty_tree(struct ctx *c)
 
 	if (fs < 0)
 		return fail(c, STEP_FSOPEN, fs);
-	r = set_option(c, fs, "mode=0555");
+	r = set_source(c, fs, "tmpfs");
+	if (r == 0)
+		r = set_option(c, fs, "mode=0555");
 	if (r == 0)
 		r = set_option(c, fs, "size=4k");
 	if (r == 0)

@@ -11,8 +11,8 @@ struct pl_ref {
 };
 
 #define PL_TABLE_HASH \
-	0x38, 0x32, 0x57, 0x03, 0x80, 0xb9, 0x5e, 0x6f, 0xb3, 0x4e, 0xeb, 0xfd, 0x12, 0x22, 0x38, 0x91, \
-	0x30, 0x36, 0x06, 0xc7, 0x91, 0x80, 0x9f, 0xcf, 0x85, 0x51, 0x78, 0x03, 0xfe, 0x85, 0xac, 0xf4
+	0x84, 0xca, 0x94, 0xe0, 0x46, 0x97, 0x8a, 0xaa, 0x04, 0xc0, 0xa1, 0x92, 0xf7, 0x15, 0x1e, 0xcd, \
+	0x52, 0x19, 0x09, 0xe2, 0x8a, 0x4a, 0x83, 0x00, 0xf5, 0x11, 0x8c, 0x80, 0xb5, 0x8a, 0x3b, 0x22
 
 #define PL_OP_TRY 1u /* a failure is no error: remembered for the next operation with OP_ELSE */
 #define PL_OP_ELSE 2u /* runs only when the operation before it, an OP_TRY one, failed */
@@ -127,34 +127,36 @@ enum pl_code {
 	OP_SYNC_CREATED = 20,
 	OP_SYNC_FINAL = 21,
 	OP_HOOK_RUN = 22,
-	OP_ROOT_OPEN = 23,
-	OP_MOUNT_PROPAGATION = 24,
-	OP_MOUNT_FS = 25,
-	OP_MOUNT_BIND = 26,
-	OP_MOUNT_ATTR = 27,
-	OP_MOUNT_MASK = 28,
-	OP_MOUNT_READONLY = 29,
-	OP_ROOT_PIVOT = 30,
-	OP_ROOT_CHROOT = 31,
-	OP_FS_MKDIR = 32,
-	OP_FS_SYMLINK = 33,
-	OP_FS_MKNOD = 34,
-	OP_FS_DEVBIND = 35,
-	OP_UTS_HOSTNAME = 36,
-	OP_UTS_DOMAINNAME = 37,
-	OP_PROCFS_OPEN = 38,
-	OP_SYSCTL_WRITE = 39,
-	OP_PROC_ATTR = 40,
-	OP_CRED_GROUPS = 41,
-	OP_CRED_USER = 42,
-	OP_PROC_HOME = 43,
-	OP_CAPS_BOUNDING = 44,
-	OP_CAPS_SET = 45,
-	OP_CAPS_AMBIENT = 46,
-	OP_SECCOMP_LOAD = 47,
-	OP_RLIMIT_SET = 48,
-	OP_CONSOLE_OPEN = 49,
-	OP_CONSOLE_ATTACH = 50,
+	OP_CGROUP_JOIN = 23,
+	OP_STDIO_OWN = 24,
+	OP_ROOT_OPEN = 25,
+	OP_MOUNT_PROPAGATION = 26,
+	OP_MOUNT_FS = 27,
+	OP_MOUNT_BIND = 28,
+	OP_MOUNT_ATTR = 29,
+	OP_MOUNT_MASK = 30,
+	OP_MOUNT_READONLY = 31,
+	OP_ROOT_PIVOT = 32,
+	OP_ROOT_CHROOT = 33,
+	OP_FS_MKDIR = 34,
+	OP_FS_SYMLINK = 35,
+	OP_FS_MKNOD = 36,
+	OP_FS_DEVBIND = 37,
+	OP_UTS_HOSTNAME = 38,
+	OP_UTS_DOMAINNAME = 39,
+	OP_PROCFS_OPEN = 40,
+	OP_SYSCTL_WRITE = 41,
+	OP_PROC_ATTR = 42,
+	OP_CRED_GROUPS = 43,
+	OP_CRED_USER = 44,
+	OP_PROC_HOME = 45,
+	OP_CAPS_BOUNDING = 46,
+	OP_CAPS_SET = 47,
+	OP_CAPS_AMBIENT = 48,
+	OP_SECCOMP_LOAD = 49,
+	OP_RLIMIT_SET = 50,
+	OP_CONSOLE_OPEN = 51,
+	OP_CONSOLE_ATTACH = 52,
 	OP_END
 };
 
@@ -316,6 +318,18 @@ struct op_hook_run {
 	uint64_t state; /* slot: descriptor with the state as JSON, becomes stdin (rewound for each hook) */
 };
 _Static_assert(sizeof(struct op_hook_run) == 16 + 8 * 5, "op_hook_run");
+
+struct op_cgroup_join {
+	struct pl_op op;
+	uint64_t tasks; /* slot: the tasks file of a version 1 cgroup, opened by the host side: this process moves itself */
+};
+_Static_assert(sizeof(struct op_cgroup_join) == 16 + 8 * 1, "op_cgroup_join");
+
+struct op_stdio_own {
+	struct pl_op op;
+	uint64_t uid; /* u32: becomes the owner of those of descriptors 0 to 2 that are pipes, so that the program can open them again by name */
+};
+_Static_assert(sizeof(struct op_stdio_own) == 16 + 8 * 1, "op_stdio_own");
 
 struct op_root_open {
 	struct pl_op op;
@@ -580,6 +594,8 @@ _Static_assert(sizeof(struct op_console_attach) == 16 + 8 * 1, "op_console_attac
 	X(OP_SYNC_CREATED, sync_created, 2, KIND_SLOT, KIND_SLOT) \
 	X(OP_SYNC_FINAL, sync_final, 0, 0) \
 	X(OP_HOOK_RUN, hook_run, 5, KIND_STR, KIND_STRS, KIND_STRS, KIND_U64, KIND_SLOT) \
+	X(OP_CGROUP_JOIN, cgroup_join, 1, KIND_SLOT) \
+	X(OP_STDIO_OWN, stdio_own, 1, KIND_U32) \
 	X(OP_ROOT_OPEN, root_open, 4, KIND_STR, KIND_STR, KIND_SLOT, KIND_U32) \
 	X(OP_MOUNT_PROPAGATION, mount_propagation, 3, KIND_SLOT, KIND_STR, KIND_U64) \
 	X(OP_MOUNT_FS, mount_fs, 8, KIND_SLOT, KIND_STR, KIND_STR, KIND_STR, KIND_STRS, KIND_U64, KIND_U64, KIND_U32) \
