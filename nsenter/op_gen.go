@@ -3,7 +3,7 @@
 package nsenter
 
 // tableHash identifies ops.tab; plan and init must carry the same.
-const tableHash = "82W\x03\x80\xb9^o\xb3N\xeb\xfd\x12\"8\x9106\x06Ǒ\x80\x9fυQx\x03\xfe\x85\xac\xf4"
+const tableHash = "\x84ʔ\xe0F\x97\x8a\xaa\x04\xc0\xa1\x92\xf7\x15\x1e\xcdR\x19\t\xe2\x8aJ\x83\x00\xf5\x11\x8c\x80\xb5\x8a;\""
 
 // Flags of operations, as ops.tab describes them.
 const (
@@ -788,6 +788,60 @@ func (o *HookRun) decode(d *decoder) {
 
 func (o *HookRun) value() InitOp { return *o }
 
+// CgroupJoin is the operation cgroup.join.
+type CgroupJoin struct {
+	Tasks Slot // the tasks file of a version 1 cgroup, opened by the host side: this process moves itself
+}
+
+// OpName implements Op.
+func (CgroupJoin) OpName() string { return "cgroup.join" }
+
+func (CgroupJoin) code() uint16 { return 23 }
+
+// Fields implements Op.
+func (o CgroupJoin) Fields() []Field {
+	return []Field{
+		{"tasks", o.Tasks},
+	}
+}
+
+func (o CgroupJoin) encode(e *encoder) {
+	e.slot(o.Tasks)
+}
+
+func (o *CgroupJoin) decode(d *decoder) {
+	o.Tasks = d.slot()
+}
+
+func (o *CgroupJoin) value() InitOp { return *o }
+
+// StdioOwn is the operation stdio.own.
+type StdioOwn struct {
+	Uid uint32 // becomes the owner of those of descriptors 0 to 2 that are pipes, so that the program can open them again by name
+}
+
+// OpName implements Op.
+func (StdioOwn) OpName() string { return "stdio.own" }
+
+func (StdioOwn) code() uint16 { return 24 }
+
+// Fields implements Op.
+func (o StdioOwn) Fields() []Field {
+	return []Field{
+		{"uid", o.Uid},
+	}
+}
+
+func (o StdioOwn) encode(e *encoder) {
+	e.u32(o.Uid)
+}
+
+func (o *StdioOwn) decode(d *decoder) {
+	o.Uid = d.u32()
+}
+
+func (o *StdioOwn) value() InitOp { return *o }
+
 // RootOpen is the operation root.open.
 type RootOpen struct {
 	Base  string // directory that path must stay beneath; empty: path is absolute and followed as usual
@@ -799,7 +853,7 @@ type RootOpen struct {
 // OpName implements Op.
 func (RootOpen) OpName() string { return "root.open" }
 
-func (RootOpen) code() uint16 { return 23 }
+func (RootOpen) code() uint16 { return 25 }
 
 // Fields implements Op.
 func (o RootOpen) Fields() []Field {
@@ -837,7 +891,7 @@ type MountPropagation struct {
 // OpName implements Op.
 func (MountPropagation) OpName() string { return "mount.propagation" }
 
-func (MountPropagation) code() uint16 { return 24 }
+func (MountPropagation) code() uint16 { return 26 }
 
 // Fields implements Op.
 func (o MountPropagation) Fields() []Field {
@@ -877,7 +931,7 @@ type MountFs struct {
 // OpName implements Op.
 func (MountFs) OpName() string { return "mount.fs" }
 
-func (MountFs) code() uint16 { return 25 }
+func (MountFs) code() uint16 { return 27 }
 
 // Fields implements Op.
 func (o MountFs) Fields() []Field {
@@ -935,7 +989,7 @@ type MountBind struct {
 // OpName implements Op.
 func (MountBind) OpName() string { return "mount.bind" }
 
-func (MountBind) code() uint16 { return 26 }
+func (MountBind) code() uint16 { return 28 }
 
 // Fields implements Op.
 func (o MountBind) Fields() []Field {
@@ -996,7 +1050,7 @@ type MountAttr struct {
 // OpName implements Op.
 func (MountAttr) OpName() string { return "mount.attr" }
 
-func (MountAttr) code() uint16 { return 27 }
+func (MountAttr) code() uint16 { return 29 }
 
 // Fields implements Op.
 func (o MountAttr) Fields() []Field {
@@ -1038,7 +1092,7 @@ type MountMask struct {
 // OpName implements Op.
 func (MountMask) OpName() string { return "mount.mask" }
 
-func (MountMask) code() uint16 { return 28 }
+func (MountMask) code() uint16 { return 30 }
 
 // Fields implements Op.
 func (o MountMask) Fields() []Field {
@@ -1075,7 +1129,7 @@ type MountReadonly struct {
 // OpName implements Op.
 func (MountReadonly) OpName() string { return "mount.readonly" }
 
-func (MountReadonly) code() uint16 { return 29 }
+func (MountReadonly) code() uint16 { return 31 }
 
 // Fields implements Op.
 func (o MountReadonly) Fields() []Field {
@@ -1105,7 +1159,7 @@ type RootPivot struct {
 // OpName implements Op.
 func (RootPivot) OpName() string { return "root.pivot" }
 
-func (RootPivot) code() uint16 { return 30 }
+func (RootPivot) code() uint16 { return 32 }
 
 // Fields implements Op.
 func (o RootPivot) Fields() []Field {
@@ -1133,7 +1187,7 @@ type RootChroot struct {
 // OpName implements Op.
 func (RootChroot) OpName() string { return "root.chroot" }
 
-func (RootChroot) code() uint16 { return 31 }
+func (RootChroot) code() uint16 { return 33 }
 
 // Fields implements Op.
 func (o RootChroot) Fields() []Field {
@@ -1165,7 +1219,7 @@ type FsMkdir struct {
 // OpName implements Op.
 func (FsMkdir) OpName() string { return "fs.mkdir" }
 
-func (FsMkdir) code() uint16 { return 32 }
+func (FsMkdir) code() uint16 { return 34 }
 
 // Fields implements Op.
 func (o FsMkdir) Fields() []Field {
@@ -1201,7 +1255,7 @@ type FsSymlink struct {
 // OpName implements Op.
 func (FsSymlink) OpName() string { return "fs.symlink" }
 
-func (FsSymlink) code() uint16 { return 33 }
+func (FsSymlink) code() uint16 { return 35 }
 
 // Fields implements Op.
 func (o FsSymlink) Fields() []Field {
@@ -1244,7 +1298,7 @@ type FsMknod struct {
 // OpName implements Op.
 func (FsMknod) OpName() string { return "fs.mknod" }
 
-func (FsMknod) code() uint16 { return 34 }
+func (FsMknod) code() uint16 { return 36 }
 
 // Fields implements Op.
 func (o FsMknod) Fields() []Field {
@@ -1297,7 +1351,7 @@ type FsDevbind struct {
 // OpName implements Op.
 func (FsDevbind) OpName() string { return "fs.devbind" }
 
-func (FsDevbind) code() uint16 { return 35 }
+func (FsDevbind) code() uint16 { return 37 }
 
 // Fields implements Op.
 func (o FsDevbind) Fields() []Field {
@@ -1339,7 +1393,7 @@ type UtsHostname struct {
 // OpName implements Op.
 func (UtsHostname) OpName() string { return "uts.hostname" }
 
-func (UtsHostname) code() uint16 { return 36 }
+func (UtsHostname) code() uint16 { return 38 }
 
 // Fields implements Op.
 func (o UtsHostname) Fields() []Field {
@@ -1366,7 +1420,7 @@ type UtsDomainname struct {
 // OpName implements Op.
 func (UtsDomainname) OpName() string { return "uts.domainname" }
 
-func (UtsDomainname) code() uint16 { return 37 }
+func (UtsDomainname) code() uint16 { return 39 }
 
 // Fields implements Op.
 func (o UtsDomainname) Fields() []Field {
@@ -1393,7 +1447,7 @@ type ProcfsOpen struct {
 // OpName implements Op.
 func (ProcfsOpen) OpName() string { return "procfs.open" }
 
-func (ProcfsOpen) code() uint16 { return 38 }
+func (ProcfsOpen) code() uint16 { return 40 }
 
 // Fields implements Op.
 func (o ProcfsOpen) Fields() []Field {
@@ -1422,7 +1476,7 @@ type SysctlWrite struct {
 // OpName implements Op.
 func (SysctlWrite) OpName() string { return "sysctl.write" }
 
-func (SysctlWrite) code() uint16 { return 39 }
+func (SysctlWrite) code() uint16 { return 41 }
 
 // Fields implements Op.
 func (o SysctlWrite) Fields() []Field {
@@ -1457,7 +1511,7 @@ type ProcAttr struct {
 // OpName implements Op.
 func (ProcAttr) OpName() string { return "proc.attr" }
 
-func (ProcAttr) code() uint16 { return 40 }
+func (ProcAttr) code() uint16 { return 42 }
 
 // Fields implements Op.
 func (o ProcAttr) Fields() []Field {
@@ -1490,7 +1544,7 @@ type CredGroups struct {
 // OpName implements Op.
 func (CredGroups) OpName() string { return "cred.groups" }
 
-func (CredGroups) code() uint16 { return 41 }
+func (CredGroups) code() uint16 { return 43 }
 
 // Fields implements Op.
 func (o CredGroups) Fields() []Field {
@@ -1519,7 +1573,7 @@ type CredUser struct {
 // OpName implements Op.
 func (CredUser) OpName() string { return "cred.user" }
 
-func (CredUser) code() uint16 { return 42 }
+func (CredUser) code() uint16 { return 44 }
 
 // Fields implements Op.
 func (o CredUser) Fields() []Field {
@@ -1553,7 +1607,7 @@ type ProcHome struct {
 // OpName implements Op.
 func (ProcHome) OpName() string { return "proc.home" }
 
-func (ProcHome) code() uint16 { return 43 }
+func (ProcHome) code() uint16 { return 45 }
 
 // Fields implements Op.
 func (o ProcHome) Fields() []Field {
@@ -1583,7 +1637,7 @@ type CapsBounding struct {
 // OpName implements Op.
 func (CapsBounding) OpName() string { return "caps.bounding" }
 
-func (CapsBounding) code() uint16 { return 44 }
+func (CapsBounding) code() uint16 { return 46 }
 
 // Fields implements Op.
 func (o CapsBounding) Fields() []Field {
@@ -1612,7 +1666,7 @@ type CapsSet struct {
 // OpName implements Op.
 func (CapsSet) OpName() string { return "caps.set" }
 
-func (CapsSet) code() uint16 { return 45 }
+func (CapsSet) code() uint16 { return 47 }
 
 // Fields implements Op.
 func (o CapsSet) Fields() []Field {
@@ -1645,7 +1699,7 @@ type CapsAmbient struct {
 // OpName implements Op.
 func (CapsAmbient) OpName() string { return "caps.ambient" }
 
-func (CapsAmbient) code() uint16 { return 46 }
+func (CapsAmbient) code() uint16 { return 48 }
 
 // Fields implements Op.
 func (o CapsAmbient) Fields() []Field {
@@ -1674,7 +1728,7 @@ type SeccompLoad struct {
 // OpName implements Op.
 func (SeccompLoad) OpName() string { return "seccomp.load" }
 
-func (SeccompLoad) code() uint16 { return 47 }
+func (SeccompLoad) code() uint16 { return 49 }
 
 // Fields implements Op.
 func (o SeccompLoad) Fields() []Field {
@@ -1709,7 +1763,7 @@ type RlimitSet struct {
 // OpName implements Op.
 func (RlimitSet) OpName() string { return "rlimit.set" }
 
-func (RlimitSet) code() uint16 { return 48 }
+func (RlimitSet) code() uint16 { return 50 }
 
 // Fields implements Op.
 func (o RlimitSet) Fields() []Field {
@@ -1750,7 +1804,7 @@ type ConsoleOpen struct {
 // OpName implements Op.
 func (ConsoleOpen) OpName() string { return "console.open" }
 
-func (ConsoleOpen) code() uint16 { return 49 }
+func (ConsoleOpen) code() uint16 { return 51 }
 
 // Fields implements Op.
 func (o ConsoleOpen) Fields() []Field {
@@ -1801,7 +1855,7 @@ type ConsoleAttach struct {
 // OpName implements Op.
 func (ConsoleAttach) OpName() string { return "console.attach" }
 
-func (ConsoleAttach) code() uint16 { return 50 }
+func (ConsoleAttach) code() uint16 { return 52 }
 
 // Fields implements Op.
 func (o ConsoleAttach) Fields() []Field {
@@ -1868,60 +1922,64 @@ func newInitOp(code uint16) decodable {
 	case 22:
 		return &HookRun{}
 	case 23:
-		return &RootOpen{}
+		return &CgroupJoin{}
 	case 24:
-		return &MountPropagation{}
+		return &StdioOwn{}
 	case 25:
-		return &MountFs{}
+		return &RootOpen{}
 	case 26:
-		return &MountBind{}
+		return &MountPropagation{}
 	case 27:
-		return &MountAttr{}
+		return &MountFs{}
 	case 28:
-		return &MountMask{}
+		return &MountBind{}
 	case 29:
-		return &MountReadonly{}
+		return &MountAttr{}
 	case 30:
-		return &RootPivot{}
+		return &MountMask{}
 	case 31:
-		return &RootChroot{}
+		return &MountReadonly{}
 	case 32:
-		return &FsMkdir{}
+		return &RootPivot{}
 	case 33:
-		return &FsSymlink{}
+		return &RootChroot{}
 	case 34:
-		return &FsMknod{}
+		return &FsMkdir{}
 	case 35:
-		return &FsDevbind{}
+		return &FsSymlink{}
 	case 36:
-		return &UtsHostname{}
+		return &FsMknod{}
 	case 37:
-		return &UtsDomainname{}
+		return &FsDevbind{}
 	case 38:
-		return &ProcfsOpen{}
+		return &UtsHostname{}
 	case 39:
-		return &SysctlWrite{}
+		return &UtsDomainname{}
 	case 40:
-		return &ProcAttr{}
+		return &ProcfsOpen{}
 	case 41:
-		return &CredGroups{}
+		return &SysctlWrite{}
 	case 42:
-		return &CredUser{}
+		return &ProcAttr{}
 	case 43:
-		return &ProcHome{}
+		return &CredGroups{}
 	case 44:
-		return &CapsBounding{}
+		return &CredUser{}
 	case 45:
-		return &CapsSet{}
+		return &ProcHome{}
 	case 46:
-		return &CapsAmbient{}
+		return &CapsBounding{}
 	case 47:
-		return &SeccompLoad{}
+		return &CapsSet{}
 	case 48:
-		return &RlimitSet{}
+		return &CapsAmbient{}
 	case 49:
-		return &ConsoleOpen{}
+		return &SeccompLoad{}
 	case 50:
+		return &RlimitSet{}
+	case 51:
+		return &ConsoleOpen{}
+	case 52:
 		return &ConsoleAttach{}
 	}
 	return nil

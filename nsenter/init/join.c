@@ -1,6 +1,5 @@
 /* cgroup.join, stdio.own: where the process stands among others, and the pipes it was given. */
 #include "init.h"
-#include <linux/stat.h>
 
 /* A thread that moves itself, being the only one, does not take the kernel's lock against forks. */
 int op_cgroup_join(struct ctx *c, const void *rec)
@@ -20,7 +19,7 @@ int op_stdio_own(struct ctx *c, const void *rec)
 
 	(void)c;
 	for (int fd = 0; fd <= 2; fd++)
-		if (sys_fstat(fd, &st) == 0 && S_TYPE(st.stx_mode) == S_IFIFO && st.stx_uid != (uint32_t)o->uid)
+		if (sys_fstat(fd, &st) == 0 && S_TYPE(st.stx_mode) == TYPE_FIFO && st.stx_uid != (uint32_t)o->uid)
 			(void)SYS5(__NR_fchownat, fd, "", (unsigned int)o->uid, (unsigned int)-1, AT_EMPTY_PATH);
 	return 0;
 }

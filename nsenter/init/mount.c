@@ -1,7 +1,6 @@
 /* mount.*: every mount is complete (flags, propagation, id mapping) while it is still detached, and appears at its target by one
  * move_mount(2) between two descriptors. */
 #include "init.h"
-#include <linux/stat.h>
 
 #define NULL_MAJOR 1u
 #define NULL_MINOR 3u
@@ -33,7 +32,7 @@ static int kinds_differ(int tree, int target)
 	struct statx a, b;
 
 	return sys_fstat(tree, &a) == 0 && sys_fstat(target, &b) == 0 &&
-	       (S_TYPE(a.stx_mode) == S_IFDIR) != (S_TYPE(b.stx_mode) == S_IFDIR);
+	       (S_TYPE(a.stx_mode) == TYPE_DIR) != (S_TYPE(b.stx_mode) == TYPE_DIR);
 }
 
 int attach(struct ctx *c, int tree, int target)
