@@ -62,6 +62,7 @@ type compiler struct {
 	startSlot   nsenter.Slot
 	resultSlot  nsenter.Slot
 	containerFD nsenter.Slot // exec: pidfd of the container's init
+	tasks       nsenter.Slot // exec: first of the files of version 1 cgroups
 	exec        *execTarget  // nil for a create
 	errs        []error
 }
@@ -99,6 +100,13 @@ func (c *compiler) fail(field string, format string, args ...any) {
 func (c *compiler) slot() nsenter.Slot {
 	c.slots++
 	return c.slots - 1
+}
+
+// slotRange returns the first of n consecutive slots.
+func (c *compiler) slotRange(n int) nsenter.Slot {
+	first := c.slots
+	c.slots += nsenter.Slot(n)
+	return first
 }
 
 func (c *compiler) linux() *specs.Linux {

@@ -127,7 +127,7 @@ func compileExec(spec *specs.Spec, p *specs.Process, rec *record, facts *hostFac
 	c.containerFD = c.slot()
 	c.compileJoin()
 	if rec.Cgroup != nil {
-		c.cgroup = cgroupPlan{record: *rec.Cgroup, unified: facts.cgroups.Mode() == cgroups.Unified}
+		c.cgroup = cgroupPlan{record: *rec.Cgroup}
 	}
 	c.compileProcess()
 	if len(c.errs) > 0 {

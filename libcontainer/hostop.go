@@ -77,35 +77,50 @@ func (o hostMakeUserns) Fields() []nsenter.Field {
 	return []nsenter.Field{{Name: "uid", Value: o.UID}, {Name: "gid", Value: o.GID}, {Name: "slot", Value: o.Slot}}
 }
 
-// hostMakeCgroup makes the cgroup and writes its limits.
-type hostMakeCgroup struct {
-	Record cgroups.Record
-	Writes []cgroups.Write
-}
+// hostMakeCgroup begins the cgroup: its version 2 directory, where there is one.
+type hostMakeCgroup struct{ Record cgroups.Record }
 
 // OpName implements nsenter.Op.
 func (hostMakeCgroup) OpName() string { return "cgroup.make" }
 
 // Fields implements nsenter.Op.
 func (o hostMakeCgroup) Fields() []nsenter.Field {
-	var f []nsenter.Field
+	f := make([]nsenter.Field, 0, len(o.Record.Dirs))
 	for _, d := range o.Record.Dirs {
 		f = append(f, nsenter.Field{Name: "dir", Value: d.Abs()})
 	}
+	return f
+}
+
+// hostLimitCgroup makes the rest of the cgroup and writes its limits.
+type hostLimitCgroup struct{ Writes []cgroups.Write }
+
+// OpName implements nsenter.Op.
+func (hostLimitCgroup) OpName() string { return "cgroup.limit" }
+
+// Fields implements nsenter.Op.
+func (o hostLimitCgroup) Fields() []nsenter.Field {
+	f := make([]nsenter.Field, 0, len(o.Writes))
 	for _, w := range o.Writes {
 		f = append(f, nsenter.Field{Name: w.Field, Value: w.String()})
 	}
 	return f
 }
 
-// hostAttachCgroup moves the process into the cgroup, where it was not born in it.
-type hostAttachCgroup struct{}
+// hostOpenCgroup opens the files by which the init moves itself into the version 1 directories: for the slots from First on before the
+// spawn, or without First to go with the next sync.ack.
+type hostOpenCgroup struct {
+	First nsenter.Slot
+	Count int
+}
 
 // OpName implements nsenter.Op.
-func (hostAttachCgroup) OpName() string { return "cgroup.attach" }
+func (hostOpenCgroup) OpName() string { return "cgroup.open" }
 
 // Fields implements nsenter.Op.
-func (hostAttachCgroup) Fields() []nsenter.Field { return nil }
+func (o hostOpenCgroup) Fields() []nsenter.Field {
+	return []nsenter.Field{{Name: "first", Value: o.First}, {Name: "count", Value: o.Count}}
+}
 
 // hostSpawn starts the init with the rest of the plan.
 type hostSpawn struct {

@@ -31,7 +31,7 @@ var orderRules = []struct {
 	{"the state is on disk before anything exists", is[hostRecordState], oneOf(is[hostMakeCgroup], is[hostSpawn], is[hostOpenNamespace])},
 	{"namespaces stand before anything is mounted", oneOf(is[nsenter.NsSetns], is[nsenter.ProcFork]), oneOf(is[nsenter.RootOpen], is[nsenter.MountFs], is[nsenter.MountBind])},
 	{"nothing propagates to the host", is[nsenter.MountPropagation], oneOf(is[nsenter.MountFs], is[nsenter.MountBind])},
-	{"the process is in its cgroup before its cgroup namespace is made", is[hostAttachCgroup], isCgroupUnshare},
+	{"the process is in its cgroup before its cgroup namespace is made", is[nsenter.CgroupJoin], isCgroupUnshare},
 	{"devices lie on the mounts, not under them", oneOf(is[nsenter.MountFs], is[nsenter.MountBind]), is[nsenter.FsMknod]},
 	{"masks cover what mounts brought", oneOf(is[nsenter.MountFs], is[nsenter.MountBind]), oneOf(is[nsenter.MountMask], is[nsenter.MountReadonly])},
 	{"the host's tree is gone before the process becomes the container's", oneOf(is[nsenter.RootPivot], is[nsenter.RootChroot]), oneOf(isFinalUser, is[nsenter.ProcLookup], is[nsenter.ProcExec])},

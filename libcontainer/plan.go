@@ -18,16 +18,16 @@ func (c *compiler) planCreate() {
 	c.recordState()       // host: first of all, so that nothing is ever made that a later delete cannot find
 	c.openNamespaces()    // host: namespaces to join
 	c.openSources()       // host: bind sources that the container's user cannot reach
-	c.makeCgroupBefore()  // host: a version 2 cgroup, for the process to be born in
+	c.makeCgroup()        // host: a version 2 directory, for the process to be born in
 	c.spawn()             // host
-	c.makeCgroupBeside()  // host: a version 1 cgroup, while the init begins
+	c.limitCgroup()       // host: version 1 directories, limits, while the init begins
 	c.joinNamespaces()    // init: non-user namespaces, as the caller's root
 	c.userNamespace()     // init, host: maps
 	c.unshareNamespaces() // init
 	c.forkInto()          // init: pid and time namespaces take effect in a child
 	c.session()           // init: keyring, session
 	c.prepareRoot()       // init: propagation, the root as a mount of its own
-	c.mounts()            // init, with the cgroup namespace before the first cgroup mount
+	c.mounts()            // init, with the cgroup and its namespace before the first cgroup mount
 	c.devices()           // init
 	c.console()           // init, host: terminal
 	c.ready()             // init waits; host: limits, hooks of the runtime's namespace, state with the pid
@@ -40,10 +40,11 @@ func (c *compiler) planCreate() {
 
 // planExec is the life of another program in a container.
 func (c *compiler) planExec() {
-	c.spawn()            // host: in the container's version 2 cgroup
-	c.makeCgroupBeside() // host: joins version 1
-	c.joinContainer()    // init: all namespaces of the container at once, by its pidfd
-	c.forkInto()         // init
+	c.openCgroup()    // host: version 1
+	c.spawn()         // host: in the container's version 2 cgroup
+	c.enterCgroup()   // init: version 1
+	c.joinContainer() // init: all namespaces of the container at once, by its pidfd
+	c.forkInto()      // init
 	c.session()
 	c.console()
 	c.ready()

@@ -118,8 +118,10 @@ func (c *compiler) openNamespaces() {
 }
 
 func (c *compiler) spawn() {
-	op := hostSpawn{Namespaces: c.spawnFlags(), Cgroup: c.cgroup.unified}
-	c.add("linux.namespaces", op)
+	c.add("linux.namespaces", hostSpawn{Namespaces: c.spawnFlags(), Cgroup: c.cgroup.born()})
+	if !c.ns.fork {
+		c.items(c.adjust())
+	}
 }
 
 func (c *compiler) joinNamespaces() {
@@ -189,7 +191,7 @@ func timeOffsets(m map[string]specs.LinuxTimeOffset) string {
 	return b.String()
 }
 
-// forkInto makes the final process and, since its id is known only now, does what could not be done beside the init.
+// forkInto makes the final process. Its id is known only now, and so what is done to it from outside.
 func (c *compiler) forkInto() {
 	if !c.ns.fork {
 		return
@@ -199,17 +201,14 @@ func (c *compiler) forkInto() {
 		flags = c.ns.made & unix.CLONE_NEWPID
 	}
 	c.add("linux.namespaces", nsenter.ProcFork{Flags: flags})
-	c.sync("linux.namespaces", pointForked, nsenter.NoSlot, c.attachSteps()...)
+	if steps := c.adjust(); len(steps) > 0 {
+		c.sync("linux.namespaces", pointForked, nsenter.NoSlot, steps...)
+	}
 }
 
-// cgroupNamespace needs the process in its cgroup, and a bind mount of a cgroup needs the cgroup to exist: both are made beside the init
-// on version 1, so that the init has to wait for them here at the latest.
+// cgroupNamespace makes the namespace whose root is where the process is now: in the container's cgroup.
 func (c *compiler) cgroupNamespace() {
-	own := c.ns.made&unix.CLONE_NEWCGROUP != 0
-	if (own || c.root.FirstCgroup >= 0) && !c.ns.fork && !c.cgroup.unified {
-		c.sync("linux.cgroupsPath", pointCgroup, nsenter.NoSlot)
-	}
-	if own {
+	if c.ns.made&unix.CLONE_NEWCGROUP != 0 {
 		c.add("linux.namespaces", nsenter.NsUnshare{Flags: unix.CLONE_NEWCGROUP})
 	}
 }

@@ -49,10 +49,13 @@ func (c *compiler) console() {
 	}
 }
 
+// attachConsole gives the program its streams. Pipes become the user's, as /dev/stdout could not be opened otherwise.
 func (c *compiler) attachConsole() {
 	if c.process.Terminal {
 		c.add("process.terminal", nsenter.ConsoleAttach{Tty: c.tty})
+		return
 	}
+	c.add("process.user", nsenter.StdioOwn{Uid: c.process.User.UID})
 }
 
 func (c *compiler) scheduling() {

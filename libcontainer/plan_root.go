@@ -87,6 +87,7 @@ func (c *compiler) mounts() {
 		n = len(c.root.Mounts)
 	}
 	c.items(c.root.Mounts[:n])
+	c.joinCgroup()
 	c.cgroupNamespace()
 	c.items(c.root.Mounts[n:])
 }
@@ -106,9 +107,26 @@ func (c *compiler) finishRoot() { c.items(c.root.Finish) }
 
 // cgroupPlan is where the container's cgroup is and what is written there.
 type cgroupPlan struct {
-	record  cgroups.Record
-	writes  []cgroups.Write
-	unified bool // version 2 only: the process is born in it
+	record cgroups.Record
+	writes []cgroups.Write
+}
+
+// born tells whether there is a version 2 directory: the process is cloned into it.
+func (p *cgroupPlan) born() bool {
+	_, ok := p.record.Unified()
+	return ok
+}
+
+// joined is the number of version 1 directories. The process moves itself into them: a write to cgroup.procs from outside waits for a grace period
+// of the kernel's RCU, some milliseconds, a task that moves itself does not.
+func (p *cgroupPlan) joined() int {
+	n := 0
+	for _, d := range p.record.Dirs {
+		if d.Version == 1 {
+			n++
+		}
+	}
+	return n
 }
 
 func (c *compiler) compileCgroup() {
@@ -131,33 +149,57 @@ func (c *compiler) compileCgroup() {
 	for _, w := range warnings {
 		c.warn(w.String())
 	}
-	c.cgroup = cgroupPlan{record: rec, writes: writes, unified: c.facts.cgroups.Mode() == cgroups.Unified}
+	c.cgroup = cgroupPlan{record: rec, writes: writes}
 }
 
-func (c *compiler) makeCgroupBefore() {
-	if c.cgroup.unified {
-		c.add("linux.cgroupsPath", hostMakeCgroup{Record: c.cgroup.record, Writes: c.cgroup.writes})
-	}
-}
-
-// makeCgroupBeside works while the init is busy with its first steps; whatever needs the process inside has a synchronisation point.
-func (c *compiler) makeCgroupBeside() {
-	if !c.cgroup.unified && c.exec == nil {
-		c.add("linux.cgroupsPath", hostMakeCgroup{Record: c.cgroup.record, Writes: c.cgroup.writes})
-	}
-	if !c.ns.fork {
-		c.items(c.attachSteps())
+// makeCgroup makes what the process is born in. Without version 1 that is all, and the limits are there before the process.
+func (c *compiler) makeCgroup() {
+	c.add("linux.cgroupsPath", hostMakeCgroup{c.cgroup.record})
+	if c.cgroup.joined() == 0 {
+		c.add("linux.resources", hostLimitCgroup{c.cgroup.writes})
 	}
 }
 
-// attachSteps are what the host does to the final process as soon as there is one.
-func (c *compiler) attachSteps() []nsenter.Item {
-	var steps []nsenter.Item
-	if !c.cgroup.unified {
-		steps = append(steps, step("linux.cgroupsPath", hostAttachCgroup{}))
+// limitCgroup makes the version 1 directories and writes the limits while the init is busy with its first mounts, which do not count much.
+func (c *compiler) limitCgroup() {
+	if c.cgroup.joined() > 0 {
+		c.add("linux.resources", hostLimitCgroup{c.cgroup.writes})
 	}
-	if adj := c.process.OOMScoreAdj; adj != nil {
-		steps = append(steps, step("process.oomScoreAdj", hostOOMScore{Value: *adj}))
+}
+
+// joinCgroup is where the init enters the version 1 directories, once they have their limits.
+func (c *compiler) joinCgroup() {
+	n := c.cgroup.joined()
+	if n == 0 {
+		return
 	}
-	return steps
+	first := c.slotRange(n)
+	c.sync("linux.cgroupsPath", pointCgroup, first, step("linux.cgroupsPath", hostOpenCgroup{First: nsenter.NoSlot, Count: n}))
+	c.joinTasks(first, n)
+}
+
+func (c *compiler) joinTasks(first nsenter.Slot, n int) {
+	for i := range n {
+		c.add("linux.cgroupsPath", nsenter.CgroupJoin{Tasks: first + nsenter.Slot(i)})
+	}
+}
+
+// openCgroup opens the directories of a container that an exec goes into.
+func (c *compiler) openCgroup() {
+	if n := c.cgroup.joined(); n > 0 {
+		c.tasks = c.slotRange(n)
+		c.add("linux.cgroupsPath", hostOpenCgroup{First: c.tasks, Count: n})
+	}
+}
+
+// enterCgroup is joinCgroup of an exec: nothing has to be waited for.
+func (c *compiler) enterCgroup() { c.joinTasks(c.tasks, c.cgroup.joined()) }
+
+// adjust is what the host does to the process from outside as soon as there is one.
+func (c *compiler) adjust() []nsenter.Item {
+	adj := c.process.OOMScoreAdj
+	if adj == nil {
+		return nil
+	}
+	return []nsenter.Item{step("process.oomScoreAdj", hostOOMScore{Value: *adj})}
 }

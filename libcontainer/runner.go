@@ -162,19 +162,42 @@ func (r *runner) standardStreams() ([3]*os.File, error) {
 }
 
 func (o hostMakeCgroup) run(ctx context.Context, r *runner) error {
-	cg, warnings, err := cgroups.Create(ctx, o.Record, o.Writes)
+	cg, err := cgroups.Begin(ctx, o.Record)
+	if err != nil {
+		return err
+	}
+	r.cgroup = cg
+	return nil
+}
+
+func (o hostLimitCgroup) run(ctx context.Context, r *runner) error {
+	warnings, err := r.cgroup.Complete(ctx, o.Writes)
 	for _, w := range warnings {
 		r.rt.warn(w.String())
 	}
 	if err != nil {
 		return err
 	}
-	r.cgroup = cg
-	rec := cg.Record()
+	rec := r.cgroup.Record() // tells now what was made
 	r.rec.Cgroup = &rec
 	return nil
 }
 
-func (o hostAttachCgroup) run(_ context.Context, r *runner) error {
-	return r.cgroup.Attach(r.child.Pid())
+func (o hostOpenCgroup) run(_ context.Context, r *runner) error {
+	files, err := r.cgroup.JoinFiles()
+	if err != nil {
+		return err
+	}
+	if len(files) != o.Count {
+		closeFiles(files)
+		return fmt.Errorf("%d version 1 hierarchies, expected %d", len(files), o.Count)
+	}
+	if o.First == nsenter.NoSlot {
+		r.ack = append(r.ack, files...)
+		return nil
+	}
+	for i, f := range files {
+		r.slots[o.First+nsenter.Slot(i)] = f
+	}
+	return nil
 }

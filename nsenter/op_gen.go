@@ -305,8 +305,7 @@ func (o *ProcDumpable) decode(d *decoder) {
 func (o *ProcDumpable) value() InitOp { return *o }
 
 // ProcSetsid is the operation proc.setsid.
-type ProcSetsid struct {
-}
+type ProcSetsid struct{}
 
 // OpName implements Op.
 func (ProcSetsid) OpName() string { return "proc.setsid" }
@@ -439,8 +438,7 @@ func (o *ProcPersonality) decode(d *decoder) {
 func (o *ProcPersonality) value() InitOp { return *o }
 
 // ProcNonewprivs is the operation proc.nonewprivs.
-type ProcNonewprivs struct {
-}
+type ProcNonewprivs struct{}
 
 // OpName implements Op.
 func (ProcNonewprivs) OpName() string { return "proc.nonewprivs" }
@@ -724,8 +722,7 @@ func (o *SyncCreated) decode(d *decoder) {
 func (o *SyncCreated) value() InitOp { return *o }
 
 // SyncFinal is the operation sync.final.
-type SyncFinal struct {
-}
+type SyncFinal struct{}
 
 // OpName implements Op.
 func (SyncFinal) OpName() string { return "sync.final" }
