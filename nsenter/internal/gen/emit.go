@@ -37,11 +37,17 @@ func (t *table) goFile() []byte {
 
 func (t *table) goOp(p func(string, ...any), code int, o op) {
 	name := camel(o.name)
-	p("\n// %s is the operation %s.\ntype %s struct {", name, o.name, name)
-	for _, f := range o.fields {
-		p("%s %s // %s", camel(f.name), f.kind.goType, f.text)
+	p("\n// %s is the operation %s.", name, o.name)
+	if len(o.fields) == 0 {
+		p("type %s struct{}", name)
+	} else {
+		p("type %s struct {", name)
+		for _, f := range o.fields {
+			p("%s %s // %s", camel(f.name), f.kind.goType, f.text)
+		}
+		p("}")
 	}
-	p("}\n\n// OpName implements Op.\nfunc (%s) OpName() string { return %q }\n", name, o.name)
+	p("\n// OpName implements Op.\nfunc (%s) OpName() string { return %q }\n", name, o.name)
 	p("func (%s) code() uint16 { return %d }\n", name, code)
 	p("// Fields implements Op.\nfunc (o %s) Fields() []Field {\nreturn []Field{", name)
 	for _, f := range o.fields {
