@@ -67,7 +67,13 @@ func TestFlagValues(t *testing.T) {
 func TestUsageErrors(t *testing.T) {
 	b := newBox(t)
 	for _, command := range [][]string{
-		{"state"}, {"start"}, {"kill"}, {"delete"}, {"create"}, {"run"}, {"ps"},
+		{"state"},
+		{"start"},
+		{"kill"},
+		{"delete"},
+		{"create"},
+		{"run"},
+		{"ps"},
 		{"state", "a", "b"},
 		{"start", "a", "b"},
 		{"run", "--no-such-flag", "x"},
