@@ -158,7 +158,7 @@ func rlimitNumbers() map[string]rlimitRow {
 
 func (e *engineRun) adaptHooks() {
 	recorder := e.path("recorder")
-	e.write(recorder, "#!/bin/sh\ncat >"+e.path("hook state")+"\necho \"$@\" >"+e.path("hook args")+"\n", 0o755)
+	e.write(recorder, "#!/bin/sh\ncat >"+e.path("hook.state")+"\necho \"$@\" >"+e.path("hook.args")+"\n", 0o755)
 	for i := range e.spec.Hooks.Prestart { //nolint:staticcheck // deprecated, and still used by engines
 		e.spec.Hooks.Prestart[i].Path = recorder //nolint:staticcheck // see above
 	}
@@ -370,13 +370,13 @@ func (e *engineRun) checkHooks() {
 		return
 	}
 	var s specs.State
-	if err := json.Unmarshal([]byte(e.read(e.path("hook state"))), &s); err != nil {
+	if err := json.Unmarshal([]byte(e.read(e.path("hook.state"))), &s); err != nil {
 		e.Error(err)
 	}
 	equal(e.box, "pid given to the hook", s.Pid, e.pid())
 	equal(e.box, "id given to the hook", s.ID, e.id)
 	hook := e.spec.Hooks.Prestart[0] //nolint:staticcheck // deprecated, and still used by engines
-	equal(e.box, "arguments of the hook", strings.TrimSpace(e.read(e.path("hook args"))), strings.Join(hook.Args[1:], " "))
+	equal(e.box, "arguments of the hook", strings.TrimSpace(e.read(e.path("hook.args"))), strings.Join(hook.Args[1:], " "))
 }
 
 // checkExec adds a process as containerd's shim does, from a file that Docker

@@ -160,8 +160,8 @@ func TestBindKindMismatch(t *testing.T) {
 	b := newBox(t)
 	b.mkdir(b.path("dir"))
 	b.write(b.path("file"), "", 0o644)
-	b.container(mount("/etc/passwd", "bind", b.path("dir"), "bind")).run().fails(1, "/etc/passwd", "not a directory")
-	b.container(mount("/etc", "bind", b.path("file"), "bind")).run().fails(1, "/etc", "not a directory")
+	b.container(mount("/etc/passwd", "bind", b.path("dir"), "bind")).run().fails(1, "mounts[6]", "/etc/passwd")
+	b.container(mount("/etc", "bind", b.path("file"), "bind")).run().fails(1, "mounts[6]", "/etc")
 }
 
 // Two containers on one root at once do not disturb each other.
