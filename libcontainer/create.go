@@ -187,13 +187,17 @@ func (r *Runtime) removeLocked(ctx context.Context, dir *stateDir, rec *record, 
 			return fmt.Errorf("remove cgroup: %w", err)
 		}
 	}
-	spec, _, err := specs.LoadFile(filepath.Join(dir.dir, configFile))
+	var spec *specs.Spec
+	if rec.Poststop {
+		var err error
+		if spec, _, err = specs.LoadFile(dir.path(configFile)); err != nil {
+			r.warn("hooks.poststop: " + err.Error())
+		}
+	}
 	if err := dir.remove(); err != nil {
 		return err
 	}
-	if err == nil {
-		r.poststop(ctx, spec, rec)
-	}
+	r.poststop(ctx, spec, rec)
 	return nil
 }
 

@@ -23,6 +23,8 @@ var (
 	ErrPaused = errors.New("container is paused")
 	// ErrNotChild is returned by Wait for a process that this program did not start.
 	ErrNotChild = errors.New("process is not a child of this program")
+	// ErrStatusTaken is returned by Wait for a process that has ended, but whose exit status another wait of this program took: wait4(-1) reaps any child.
+	ErrStatusTaken = errors.New("process has ended, but something else in this program took its exit status")
 )
 
 // ContainerError is what the verbs of a container return: the operation, the container's id and the reason.

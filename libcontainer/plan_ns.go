@@ -97,18 +97,13 @@ func (c *compiler) compileNamespaces() {
 	}
 }
 
-// spawnFlags are the namespaces that the first clone makes. The init makes the rest itself: the user namespace and what
-// belongs to it, since the maps come from the host in between; the cgroup namespace, since its root is where the process is when it is made; time and
-// pid, where a fork is needed anyway.
+// spawnFlags are the namespaces that the first clone makes: only the pid namespace, which is for children. The caller waits for the clone, so the
+// others, a network namespace above all, are made by the init while the host side goes on with the cgroup.
 func (c *compiler) spawnFlags() uint64 {
-	if c.exec != nil || c.ns.own(unix.CLONE_NEWUSER) {
+	if c.exec != nil || c.ns.own(unix.CLONE_NEWUSER) || c.ns.fork {
 		return 0
 	}
-	flags := c.ns.made &^ (unix.CLONE_NEWCGROUP | unix.CLONE_NEWTIME)
-	if c.ns.fork {
-		flags &^= unix.CLONE_NEWPID
-	}
-	return flags
+	return c.ns.made & unix.CLONE_NEWPID
 }
 
 func (c *compiler) openNamespaces() {

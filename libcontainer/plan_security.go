@@ -104,12 +104,16 @@ func (c *compiler) dropPrivileges() {
 	}
 	if c.process.NoNewPrivileges {
 		c.add("process.noNewPrivileges", nsenter.ProcNonewprivs{})
+		if c.filter != nil && c.filter.listener {
+			c.loadFilter()
+		}
 	}
 }
 
-// lastFilter loads the filter as late as possible: with no_new_privs no right is needed for it.
+// lastFilter loads the filter as late as possible: with no_new_privs no right is needed for it. A listener has to be handed over while the
+// host side is there, before the process waits to be started.
 func (c *compiler) lastFilter() {
-	if c.filter != nil && c.process.NoNewPrivileges {
+	if c.filter != nil && c.process.NoNewPrivileges && !c.filter.listener {
 		c.loadFilter()
 	}
 }

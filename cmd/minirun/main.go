@@ -4,6 +4,8 @@ package main
 
 import (
 	"os"
+
+	"runtime"
 	"runtime/debug"
 )
 
@@ -17,5 +19,7 @@ var (
 func main() {
 	// A run takes milliseconds and some megabytes: collecting garbage would only cost time. Commands that live on turn it on again.
 	debug.SetGCPercent(-1)
+	// What takes time are system calls, one after the other, and the other processor is the init's: waking threads up only costs.
+	runtime.GOMAXPROCS(1)
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
