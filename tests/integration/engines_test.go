@@ -366,7 +366,7 @@ func (e *engineRun) checkDevices() {
 
 func (e *engineRun) checkHooks() {
 	e.Helper()
-	if e.spec.Hooks == nil {
+	if e.spec.Hooks == nil || len(e.spec.Hooks.Prestart) == 0 { //nolint:staticcheck // see above
 		return
 	}
 	var s specs.State

@@ -158,10 +158,6 @@ func (b *box) holder(flags ...string) int {
 	cmd.Path = path
 	cmd.Args = append(append([]string{"unshare"}, flags...), "sh", "-c", `touch "$0"; exec sleep 1000`, ready)
 	b.start(cmd)
-	b.Cleanup(func() {
-		cmd.Process.Kill()
-		orphans().wait(cmd)
-	})
 	b.until("namespaces", func() bool { return exists(ready) })
 	return cmd.Process.Pid
 }

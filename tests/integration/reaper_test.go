@@ -123,4 +123,10 @@ func (b *box) start(cmd *exec.Cmd) {
 	if err := orphans().start(cmd); err != nil {
 		b.Fatalf("start %q: %v", cmd.Args, err)
 	}
+	b.Cleanup(func() {
+		if cmd.ProcessState == nil { // the test ended early
+			cmd.Process.Kill()
+			orphans().wait(cmd)
+		}
+	})
 }
