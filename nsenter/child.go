@@ -97,10 +97,8 @@ func (c *Child) PidFD() *os.File { return c.pidfd }
 // Next waits for the next report. A failure in the init is an *InitError, its sudden death a *DeathError; in both cases the process has
 // been reaped. When ctx ends, the init is killed and ctx's error returned.
 func (c *Child) Next(ctx context.Context) (Event, error) {
-	stop := context.AfterFunc(ctx, func() { _ = unix.Shutdown(int(c.sock.Fd()), unix.SHUT_RDWR) })
-	defer stop()
 	for {
-		m, err := receive(c.sock)
+		m, err := c.receive(ctx)
 		if ctx.Err() != nil {
 			closeAll(m.files)
 			return Event{}, errors.Join(context.Cause(ctx), c.Kill())
@@ -126,6 +124,20 @@ func (c *Child) Next(ctx context.Context) (Event, error) {
 		}
 		return Event{Kind: m.kind, Index: int(m.index), Point: m.value, Aux: m.step, Files: m.files}, nil
 	}
+}
+
+// receive waits for a message or for the end of ctx, which shuts the socket down. That is over when it returns: the socket may be closed.
+func (c *Child) receive(ctx context.Context) (message, error) {
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(done)
+		_ = unix.Shutdown(int(c.sock.Fd()), unix.SHUT_RDWR)
+	})
+	m, err := receive(c.sock)
+	if !stop() {
+		<-done
+	}
+	return m, err
 }
 
 // ended tells the end of file of a good execve from that of a death.
@@ -180,11 +192,9 @@ func (c *Child) Ack(files ...*os.File) error {
 	return nil
 }
 
-// Signal sends a signal through the pidfd, so never to another process. A process that has ended is unix.ESRCH.
+// Signal sends a signal through the pidfd, so never to another process. A process that has ended is unix.ESRCH. It may be called while
+// another goroutine is in Wait.
 func (c *Child) Signal(sig unix.Signal) error {
-	if c.reaped {
-		return unix.ESRCH
-	}
 	return unix.PidfdSendSignal(int(c.pidfd.Fd()), sig, nil, 0)
 }
 
