@@ -101,7 +101,7 @@ func (c *Container) execRunner(rec *record, spec *specs.Spec, o ExecOptions, tar
 		return nil, err
 	}
 	po := planOptions{
-		id: c.id, bundle: rec.Bundle, run: true, noNewKeyring: true, preserve: len(o.PreserveFiles),
+		id: c.id, bundle: rec.Bundle, run: true, noNewKeyring: rec.NoNewKeyring, preserve: len(o.PreserveFiles),
 		pidFile: o.PidFile, pidFDSocket: o.PidFDSocket,
 	}
 	comp, err := compileExec(spec, o.Process, rec, facts, po, c.rt.warn)

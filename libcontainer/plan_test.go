@@ -151,7 +151,7 @@ func TestPlanGolden(t *testing.T) {
 func TestExecPlanGolden(t *testing.T) {
 	s := testSpec(func(s *specs.Spec) { s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow} })
 	rec := &record{Namespaces: unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWNET}
-	o := planOptions{id: "web", bundle: "/bundle", run: true, noNewKeyring: true}
+	o := planOptions{id: "web", bundle: "/bundle", run: true}
 	c, err := compileExec(s, s.Process, rec, testFacts(t, "v2"), o, func(string) {})
 	if err != nil {
 		t.Fatal(err)
