@@ -24,8 +24,6 @@ type Cgroup struct {
 	// fresh is true while Create writes into directories that it made, which
 	// therefore have no device program yet.
 	fresh bool
-	// warnings are those of Begin, for Complete to return.
-	warnings []Warning
 }
 
 // Open returns the cgroup of a record that Create or Place made, maybe in

@@ -64,7 +64,7 @@ func TestDestroyRemovesWhatWasMade(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(memory.MountPoint, "a", "other"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	c, _, err := Create(ctx, place(t, h, "/a/b/c"), nil)
+	c, err := Create(ctx, place(t, h, "/a/b/c"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestDestroyKeepsWhatWasThere(t *testing.T) {
 	if err := os.Mkdir(old, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	c, _, err := Create(ctx, place(t, h, "/a"), nil)
+	c, err := Create(ctx, place(t, h, "/a"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestDestroyAfterCrash(t *testing.T) {
 // What cannot be removed is given up at the deadline, with the path.
 func TestDestroyTimeout(t *testing.T) {
 	h := fakeHost(t)
-	c, _, err := Create(context.Background(), place(t, h, "/a"), nil)
+	c, err := Create(context.Background(), place(t, h, "/a"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestCreateFailure(t *testing.T) {
 		},
 	} {
 		h := fakeHost(t)
-		_, _, err := Create(context.Background(), place(t, h, "/a/b"), []Write{c.write})
+		_, err := Create(context.Background(), place(t, h, "/a/b"), []Write{c.write})
 		if err == nil || err.Error() != c.want || c.is != nil && !errors.Is(err, c.is) {
 			t.Errorf("error: %v, want %s", err, c.want)
 		}
@@ -215,7 +215,7 @@ func TestCreateCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	h := fakeHost(t)
-	if _, _, err := Create(ctx, place(t, h, "/a"), nil); !errors.Is(err, context.Canceled) {
+	if _, err := Create(ctx, place(t, h, "/a"), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("error: %v", err)
 	}
 	if got := tree(t, h); len(got) != 0 {

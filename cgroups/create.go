@@ -14,19 +14,18 @@ import (
 // gives cpusets their parents' values (version 1) and applies the writes, before
 // any process is inside. On failure it removes what it made.
 //
-// A directory that exists already is used, with a Warning if there are processes
-// inside, and is an error if it is frozen (ErrFrozen). The record of the
+// A directory that exists already is used, but it is an error if there are
+// processes inside (ErrInUse) or if it is frozen (ErrFrozen). The record of the
 // returned Cgroup tells what was made.
-func Create(ctx context.Context, r Record, writes []Write) (*Cgroup, []Warning, error) {
+func Create(ctx context.Context, r Record, writes []Write) (*Cgroup, error) {
 	c, err := Begin(ctx, r)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	warnings, err := c.Complete(ctx, writes)
-	if err != nil {
-		return nil, warnings, c.undo(ctx, err)
+	if err := c.Complete(ctx, writes); err != nil {
+		return nil, c.undo(ctx, err)
 	}
-	return c, warnings, nil
+	return c, nil
 }
 
 // Begin is the first part of Create: it makes the version 2 directory only, if
@@ -52,16 +51,14 @@ func Begin(ctx context.Context, r Record) (*Cgroup, error) {
 // Complete is the second part of Create: it makes the version 1 directories and
 // does all the rest. When it fails the caller ends the process that was cloned
 // into FD and calls Destroy.
-func (c *Cgroup) Complete(ctx context.Context, writes []Write) ([]Warning, error) {
+func (c *Cgroup) Complete(ctx context.Context, writes []Write) error {
 	err := c.mkdirs(ctx, 1)
 	if err == nil {
 		err = c.inspect(1)
 	}
-	warnings := c.warnings
-	c.warnings = nil
 	for i, d := range c.record.Dirs {
 		if err != nil {
-			return warnings, err
+			return err
 		}
 		switch {
 		case d.Version == 1 && d.has("cpuset"):
@@ -71,11 +68,11 @@ func (c *Cgroup) Complete(ctx context.Context, writes []Write) ([]Warning, error
 		}
 	}
 	if err != nil {
-		return warnings, err
+		return err
 	}
 	c.fresh = true
 	defer func() { c.fresh = false }()
-	return warnings, c.Apply(ctx, writes)
+	return c.Apply(ctx, writes)
 }
 
 // undo destroys and closes the cgroup after the error, which it returns.
@@ -142,8 +139,8 @@ func (d *Dir) mkdirUp(p string) error {
 	return err
 }
 
-// inspect refuses a cgroup in which a process would not run, and warns of one
-// in which others run.
+// inspect refuses a cgroup in which a process would not run, and one in which
+// others run: they would get its limits, and die when it is removed.
 func (c *Cgroup) inspect(version int) error {
 	if i := c.freezer(); i >= 0 && c.record.Dirs[i].Version == version {
 		if frozen, err := c.Frozen(); err != nil {
@@ -161,7 +158,7 @@ func (c *Cgroup) inspect(version int) error {
 				return err
 			}
 		}
-		if d.Made > 0 || len(c.warnings) > 0 {
+		if d.Made > 0 {
 			continue
 		}
 		pids, err := c.processes(i)
@@ -169,10 +166,8 @@ func (c *Cgroup) inspect(version int) error {
 			return err
 		}
 		if len(pids) > 0 {
-			c.warnings = []Warning{{
-				Field: "linux.cgroupsPath",
-				Text:  fmt.Sprintf("%s is in use already: %d processes are inside", d.Abs(), len(pids)),
-			}}
+			return &FieldError{Field: "linux.cgroupsPath", Err: fmt.Errorf("%s: %d processes are inside: %w",
+				d.Abs(), len(pids), ErrInUse)}
 		}
 	}
 	return nil

@@ -6,7 +6,7 @@
 //	host, err := cgroups.Detect("/")                    // where is which controller
 //	writes, warnings, err := cgroups.Compile(res, host) // linux.resources as file writes, pure
 //	record, err := cgroups.Place(host, "/a/b", id)      // which directories, pure
-//	cg, warnings, err := cgroups.Create(ctx, record, writes)
+//	cg, err := cgroups.Create(ctx, record, writes)
 //
 // after which a process gets in: born inside by clone3 with [Cgroup.FD] in
 // version 2, by itself through [Cgroup.JoinFiles] in version 1 (fast), or by

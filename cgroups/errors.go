@@ -90,6 +90,10 @@ func (e *WriteError) Unwrap() error { return e.Err }
 // it, is frozen: a process that joined it would never run.
 var ErrFrozen = errors.New("the cgroup is frozen")
 
+// ErrInUse is wrapped by the error of Create when there are processes in the
+// cgroup already: limits and signals for one user would hit the other.
+var ErrInUse = errors.New("the cgroup is in use")
+
 // ErrNoFreezer is wrapped by the errors of Freeze and Thaw when the cgroup is
 // in no hierarchy that can freeze.
 var ErrNoFreezer = errors.New("no freezer in any hierarchy of the cgroup")

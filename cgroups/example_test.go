@@ -37,7 +37,7 @@ func limited(cmd *exec.Cmd) error {
 	if err != nil {
 		return err
 	}
-	cg, _, err := cgroups.Create(ctx, record, writes)
+	cg, err := cgroups.Create(ctx, record, writes)
 	if err != nil {
 		return err
 	}

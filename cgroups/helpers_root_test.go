@@ -98,12 +98,9 @@ func compile(t *testing.T, h *Host, resources string) []Write {
 
 func create(t *testing.T, r Record, writes []Write) *Cgroup {
 	t.Helper()
-	c, warnings, err := Create(context.Background(), r, writes)
+	c, err := Create(context.Background(), r, writes)
 	if err != nil {
 		t.Fatal(err)
-	}
-	for _, w := range warnings {
-		t.Errorf("warning: %s", w)
 	}
 	t.Cleanup(func() { c.Close() })
 	return c

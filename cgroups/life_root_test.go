@@ -39,7 +39,7 @@ func TestCreateInFrozen(t *testing.T) {
 		}
 		below := place(t, h, top(t)+"/x/y/z")
 		for _, again := range []Record{r, below} {
-			_, _, err := Create(context.Background(), again, nil)
+			_, err := Create(context.Background(), again, nil)
 			var f *FieldError
 			if !errors.Is(err, ErrFrozen) || !errors.As(err, &f) || f.Field != "linux.cgroupsPath" {
 				t.Errorf("error: %v", err)
@@ -56,25 +56,21 @@ func TestCreateInFrozen(t *testing.T) {
 	})
 }
 
-// A cgroup in use is a warning; what was there stays when the second user goes.
+// A cgroup in use is an error, and what is there stays.
 func TestCreateInUse(t *testing.T) {
 	onHosts(t, func(t *testing.T, h *Host) {
-		r := record(t, h, "/x")
+		r := record(t, h, "/x/y")
 		c := create(t, r, nil)
 		spawn(t, c, "exec sleep 1000")
-		second, warnings, err := Create(context.Background(), r, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer second.Close()
-		if len(warnings) != 1 || !strings.HasSuffix(warnings[0].String(), " is in use already: 1 processes are inside") {
-			t.Errorf("warnings: %v", warnings)
-		}
-		if err := second.Destroy(context.Background()); err != nil {
-			t.Error(err)
+		for _, again := range []Record{r, record(t, h, "/x")} {
+			_, err := Create(context.Background(), again, nil)
+			var f *FieldError
+			if !errors.Is(err, ErrInUse) || !errors.As(err, &f) || f.Field != "linux.cgroupsPath" {
+				t.Errorf("error: %v", err)
+			}
 		}
 		if len(processes(t, c)) != 1 {
-			t.Error("the first user's cgroup is gone")
+			t.Error("the first user's process is gone")
 		}
 	})
 }
@@ -154,7 +150,7 @@ func TestConcurrent(t *testing.T) {
 						t.Error(err)
 						return
 					}
-					c, _, err := Create(context.Background(), r, writes)
+					c, err := Create(context.Background(), r, writes)
 					if err != nil {
 						t.Error(err)
 						return
@@ -199,7 +195,7 @@ func BenchmarkLife(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		c, _, err := Create(context.Background(), rec, writes)
+		c, err := Create(context.Background(), rec, writes)
 		if err != nil {
 			b.Fatal(err)
 		}

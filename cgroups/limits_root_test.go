@@ -201,7 +201,7 @@ func TestCreateRefused(t *testing.T) {
 		t.Run(c.controller, func(t *testing.T) {
 			onHosts(t, func(t *testing.T, h *Host) {
 				r := record(t, h, "/x/y")
-				_, _, err := Create(context.Background(), r, compile(t, h, c.in))
+				_, err := Create(context.Background(), r, compile(t, h, c.in))
 				want := strings.ReplaceAll(c.want, "PATH", r.Dirs[0].Path)
 				if err == nil || !strings.HasPrefix(err.Error(), want) {
 					t.Errorf("error: %v, want %s...", err, want)
@@ -226,7 +226,7 @@ func TestBusyParent(t *testing.T) {
 		parent := create(t, record(t, h, ""), nil)
 		spawn(t, parent, "exec sleep 1000")
 		below := place(t, h, top(t)+"/a/b")
-		_, _, err := Create(context.Background(), below, compile(t, h, `{"hugepageLimits":[{"pageSize":"2MB","limit":0}]}`))
+		_, err := Create(context.Background(), below, compile(t, h, `{"hugepageLimits":[{"pageSize":"2MB","limit":0}]}`))
 		d, _ := below.Unified()
 		want := "linux.resources.hugepageLimits[0]: the hugetlb controller is not available in cgroup " + d.Path +
 			": write +hugetlb to cgroup.subtree_control of " + filepath.Join(d.MountPoint, top(t)) + ": device or resource busy " +
@@ -257,7 +257,7 @@ func TestThreadedParent(t *testing.T) {
 			t.Fatal(err)
 		}
 		for p, kind := range map[string]string{"/t": "threaded", "/t/x": "domain invalid"} {
-			_, _, err := Create(context.Background(), place(t, h, top(t)+p), nil)
+			_, err := Create(context.Background(), place(t, h, top(t)+p), nil)
 			want := fmt.Sprintf("linux.cgroupsPath: %s is of type %q: it is part of a threaded subtree, which holds threads and no processes",
 				filepath.Join(d.MountPoint, top(t), p), kind)
 			if err == nil || err.Error() != want {

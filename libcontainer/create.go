@@ -130,8 +130,11 @@ func (m *runner) undo(ctx context.Context, spec *specs.Spec) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
 	var errs []error
+	if m.cgroup != nil && !m.foreign {
+		errs = append(errs, m.cgroup.Kill(ctx))
+	}
 	if m.cgroup != nil {
-		errs = append(errs, m.cgroup.Kill(ctx), m.cgroup.Destroy(ctx))
+		errs = append(errs, m.cgroup.Destroy(ctx))
 	}
 	if m.hooks {
 		m.rt.poststop(ctx, spec, m.rec)

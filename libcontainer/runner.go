@@ -29,6 +29,7 @@ type runner struct {
 	ack       []*os.File    // descriptors for the next acknowledgement
 	announced bool          // the pid file is written
 	waiting   bool          // the init waits to be started
+	foreign   bool          // the cgroup is somebody else's: nobody in it is to be killed
 	hooks     bool          // a hook has been reached: poststop hooks belong to the undoing
 }
 
@@ -171,11 +172,8 @@ func (o hostMakeCgroup) run(ctx context.Context, r *runner) error {
 }
 
 func (o hostLimitCgroup) run(ctx context.Context, r *runner) error {
-	warnings, err := r.cgroup.Complete(ctx, o.Writes)
-	for _, w := range warnings {
-		r.rt.warn(w.String())
-	}
-	if err != nil {
+	if err := r.cgroup.Complete(ctx, o.Writes); err != nil {
+		r.foreign = errors.Is(err, cgroups.ErrInUse) || errors.Is(err, cgroups.ErrFrozen)
 		return err
 	}
 	rec := r.cgroup.Record() // tells now what was made
