@@ -85,6 +85,7 @@ func (o hostHookState) run(_ context.Context, r *runner) error {
 		return err
 	}
 	r.ack = append(r.ack, f)
+	r.hooks = true // one inside comes next
 	return nil
 }
 
