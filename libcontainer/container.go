@@ -120,7 +120,7 @@ func (r *record) signal(sig unix.Signal) error {
 		return ErrNotRunning
 	}
 	fd, err := unix.PidfdOpen(r.Pid, 0)
-	if errors.Is(err, unix.ESRCH) {
+	if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EINVAL) { // EINVAL: the id is a thread's by now
 		return ErrNotRunning
 	}
 	if err != nil {

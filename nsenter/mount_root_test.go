@@ -111,7 +111,7 @@ func TestBind(t *testing.T) {
 			b.RecSet, b.AttrClr, b.AttrSet = ro, ro|unix.MOUNT_ATTR__ATIME, noatime
 		}),
 		bind("/flat", func(b *MountBind) { b.Flags = FlagMountMkauto; b.Propagation = unix.MS_SHARED }),
-		bind("/f/file", func(b *MountBind) { b.Source = "/etc/hostname"; b.AttrSet = ro }),
+		bind("/f/file", func(b *MountBind) { b.Source, b.AttrSet, b.AttrClr = "/etc/hostname", ro, unix.MOUNT_ATTR__ATIME }),
 		bind("/optional/no", func(b *MountBind) { b.Flags = FlagMountOptional }),
 	}, shell("grep -E ' /(plain|top|tree|both|flat|f)(/| )' /proc/self/mountinfo | while read id par dev r p o rest; do case $rest in shared*) s=shared;; *) s=;; esac; echo $p ${o#r[ow],} ${o%%,*} $s; done | sed 's/relatime//; s/,*$//; s/ ,/ /' | sort"))},
 		strings.Join([]string{

@@ -87,7 +87,7 @@ func TestFork(t *testing.T) {
 // TestUserNamespace sets a container up as root of a new user namespace, whose maps the host side writes.
 func TestUserNamespace(t *testing.T) {
 	root := busyboxRoot(t)
-	for p := root; p != "/tmp"; p = filepath.Dir(p) {
+	for p := root; p != filepath.Clean(os.TempDir()); p = filepath.Dir(p) {
 		if err := os.Chmod(p, 0o755); err != nil {
 			t.Fatal(err)
 		}
