@@ -171,6 +171,10 @@ func (c *compiler) unshareNamespaces() {
 	if flags != 0 {
 		c.add("linux.namespaces", nsenter.NsUnshare{Flags: flags})
 	}
+	if c.ns.made&unix.CLONE_NEWNET != 0 {
+		// Programs expect 127.0.0.1 wherever there is a network namespace at all.
+		c.add("linux.namespaces", nsenter.NetLoopback{})
+	}
 	if o := timeOffsets(c.linux().TimeOffsets); o != "" {
 		c.add("linux.timeOffsets", nsenter.NsTimens{Offsets: o})
 	}

@@ -3,14 +3,14 @@
 package nsenter
 
 // tableHash identifies ops.tab; plan and init must carry the same.
-const tableHash = "\x84ʔ\xe0F\x97\x8a\xaa\x04\xc0\xa1\x92\xf7\x15\x1e\xcdR\x19\t\xe2\x8aJ\x83\x00\xf5\x11\x8c\x80\xb5\x8a;\""
+const tableHash = "A\xa9\x89\xff\xe4\xffرI\x14N'\xea\xf3\x8a\x95\x1c\b\xe7\xee\xfb\xc1\";\x9b\x03\xa8\x13_\xae\xf6\x9c"
 
 // Flags of operations, as ops.tab describes them.
 const (
 	FlagOpTry             = 1   // a failure is no error: remembered for the next operation with OP_ELSE
 	FlagOpElse            = 2   // runs only when the operation before it, an OP_TRY one, failed
 	FlagChdirMkdir        = 1   // a missing directory is made (0755)
-	FlagChdirRetry        = 2   // EACCES is no failure: a later proc.chdir as the container's user tries again
+	FlagChdirRetry        = 2   // EACCES is no failure where an earlier proc.chdir has succeeded
 	FlagRootNorecurse     = 1   // the clone leaves out the mounts below the root
 	FlagRootPlain         = 2   // no mount of its own: for a container without its own mount namespace
 	FlagRootPrivateparent = 4   // the mount that the root lies on becomes private, as root.pivot needs (own mount namespace only)
@@ -91,6 +91,7 @@ var stepNames = [...]string{
 	"sched_setaffinity",
 	"sched_setattr",
 	"ioprio_set",
+	"socket",
 	"verify_device",
 	"verify_procfs",
 	"inside_procfs",
@@ -159,10 +160,11 @@ const (
 	StepSchedSetaffinity InitStep = 57
 	StepSchedSetattr     InitStep = 58
 	StepIoprioSet        InitStep = 59
-	StepVerifyDevice     InitStep = 60
-	StepVerifyProcfs     InitStep = 61
-	StepInsideProcfs     InitStep = 62
-	StepLookup           InitStep = 63
+	StepSocket           InitStep = 60
+	StepVerifyDevice     InitStep = 61
+	StepVerifyProcfs     InitStep = 62
+	StepInsideProcfs     InitStep = 63
+	StepLookup           InitStep = 64
 )
 
 // NsUnshare is the operation ns.unshare.
@@ -250,6 +252,27 @@ func (o *NsTimens) decode(d *decoder) {
 
 func (o *NsTimens) value() InitOp { return *o }
 
+// NetLoopback is the operation net.loopback.
+type NetLoopback struct{}
+
+// OpName implements Op.
+func (NetLoopback) OpName() string { return "net.loopback" }
+
+func (NetLoopback) code() uint16 { return 4 }
+
+// Fields implements Op.
+func (o NetLoopback) Fields() []Field {
+	return []Field{}
+}
+
+func (o NetLoopback) encode(e *encoder) {
+}
+
+func (o *NetLoopback) decode(d *decoder) {
+}
+
+func (o *NetLoopback) value() InitOp { return *o }
+
 // ProcFork is the operation proc.fork.
 type ProcFork struct {
 	Flags uint64 // CLONE_NEW* bits for the child, which goes on with the plan as a child of the caller; this process ends
@@ -258,7 +281,7 @@ type ProcFork struct {
 // OpName implements Op.
 func (ProcFork) OpName() string { return "proc.fork" }
 
-func (ProcFork) code() uint16 { return 4 }
+func (ProcFork) code() uint16 { return 5 }
 
 // Fields implements Op.
 func (o ProcFork) Fields() []Field {
@@ -285,7 +308,7 @@ type ProcDumpable struct {
 // OpName implements Op.
 func (ProcDumpable) OpName() string { return "proc.dumpable" }
 
-func (ProcDumpable) code() uint16 { return 5 }
+func (ProcDumpable) code() uint16 { return 6 }
 
 // Fields implements Op.
 func (o ProcDumpable) Fields() []Field {
@@ -310,7 +333,7 @@ type ProcSetsid struct{}
 // OpName implements Op.
 func (ProcSetsid) OpName() string { return "proc.setsid" }
 
-func (ProcSetsid) code() uint16 { return 6 }
+func (ProcSetsid) code() uint16 { return 7 }
 
 // Fields implements Op.
 func (o ProcSetsid) Fields() []Field {
@@ -333,7 +356,7 @@ type ProcKeyring struct {
 // OpName implements Op.
 func (ProcKeyring) OpName() string { return "proc.keyring" }
 
-func (ProcKeyring) code() uint16 { return 7 }
+func (ProcKeyring) code() uint16 { return 8 }
 
 // Fields implements Op.
 func (o ProcKeyring) Fields() []Field {
@@ -360,7 +383,7 @@ type ProcUmask struct {
 // OpName implements Op.
 func (ProcUmask) OpName() string { return "proc.umask" }
 
-func (ProcUmask) code() uint16 { return 8 }
+func (ProcUmask) code() uint16 { return 9 }
 
 // Fields implements Op.
 func (o ProcUmask) Fields() []Field {
@@ -388,7 +411,7 @@ type ProcChdir struct {
 // OpName implements Op.
 func (ProcChdir) OpName() string { return "proc.chdir" }
 
-func (ProcChdir) code() uint16 { return 9 }
+func (ProcChdir) code() uint16 { return 10 }
 
 // Fields implements Op.
 func (o ProcChdir) Fields() []Field {
@@ -418,7 +441,7 @@ type ProcPersonality struct {
 // OpName implements Op.
 func (ProcPersonality) OpName() string { return "proc.personality" }
 
-func (ProcPersonality) code() uint16 { return 10 }
+func (ProcPersonality) code() uint16 { return 11 }
 
 // Fields implements Op.
 func (o ProcPersonality) Fields() []Field {
@@ -443,7 +466,7 @@ type ProcNonewprivs struct{}
 // OpName implements Op.
 func (ProcNonewprivs) OpName() string { return "proc.nonewprivs" }
 
-func (ProcNonewprivs) code() uint16 { return 11 }
+func (ProcNonewprivs) code() uint16 { return 12 }
 
 // Fields implements Op.
 func (o ProcNonewprivs) Fields() []Field {
@@ -467,7 +490,7 @@ type ProcLookup struct {
 // OpName implements Op.
 func (ProcLookup) OpName() string { return "proc.lookup" }
 
-func (ProcLookup) code() uint16 { return 12 }
+func (ProcLookup) code() uint16 { return 13 }
 
 // Fields implements Op.
 func (o ProcLookup) Fields() []Field {
@@ -497,7 +520,7 @@ type ProcClosefds struct {
 // OpName implements Op.
 func (ProcClosefds) OpName() string { return "proc.closefds" }
 
-func (ProcClosefds) code() uint16 { return 13 }
+func (ProcClosefds) code() uint16 { return 14 }
 
 // Fields implements Op.
 func (o ProcClosefds) Fields() []Field {
@@ -525,7 +548,7 @@ type ProcExec struct {
 // OpName implements Op.
 func (ProcExec) OpName() string { return "proc.exec" }
 
-func (ProcExec) code() uint16 { return 14 }
+func (ProcExec) code() uint16 { return 15 }
 
 // Fields implements Op.
 func (o ProcExec) Fields() []Field {
@@ -555,7 +578,7 @@ type ProcExecaffinity struct {
 // OpName implements Op.
 func (ProcExecaffinity) OpName() string { return "proc.execaffinity" }
 
-func (ProcExecaffinity) code() uint16 { return 15 }
+func (ProcExecaffinity) code() uint16 { return 16 }
 
 // Fields implements Op.
 func (o ProcExecaffinity) Fields() []Field {
@@ -582,7 +605,7 @@ type ProcScheduler struct {
 // OpName implements Op.
 func (ProcScheduler) OpName() string { return "proc.scheduler" }
 
-func (ProcScheduler) code() uint16 { return 16 }
+func (ProcScheduler) code() uint16 { return 17 }
 
 // Fields implements Op.
 func (o ProcScheduler) Fields() []Field {
@@ -609,7 +632,7 @@ type ProcIoprio struct {
 // OpName implements Op.
 func (ProcIoprio) OpName() string { return "proc.ioprio" }
 
-func (ProcIoprio) code() uint16 { return 17 }
+func (ProcIoprio) code() uint16 { return 18 }
 
 // Fields implements Op.
 func (o ProcIoprio) Fields() []Field {
@@ -637,7 +660,7 @@ type SyncWait struct {
 // OpName implements Op.
 func (SyncWait) OpName() string { return "sync.wait" }
 
-func (SyncWait) code() uint16 { return 18 }
+func (SyncWait) code() uint16 { return 19 }
 
 // Fields implements Op.
 func (o SyncWait) Fields() []Field {
@@ -668,7 +691,7 @@ type SyncSend struct {
 // OpName implements Op.
 func (SyncSend) OpName() string { return "sync.send" }
 
-func (SyncSend) code() uint16 { return 19 }
+func (SyncSend) code() uint16 { return 20 }
 
 // Fields implements Op.
 func (o SyncSend) Fields() []Field {
@@ -699,7 +722,7 @@ type SyncCreated struct {
 // OpName implements Op.
 func (SyncCreated) OpName() string { return "sync.created" }
 
-func (SyncCreated) code() uint16 { return 20 }
+func (SyncCreated) code() uint16 { return 21 }
 
 // Fields implements Op.
 func (o SyncCreated) Fields() []Field {
@@ -727,7 +750,7 @@ type SyncFinal struct{}
 // OpName implements Op.
 func (SyncFinal) OpName() string { return "sync.final" }
 
-func (SyncFinal) code() uint16 { return 21 }
+func (SyncFinal) code() uint16 { return 22 }
 
 // Fields implements Op.
 func (o SyncFinal) Fields() []Field {
@@ -754,7 +777,7 @@ type HookRun struct {
 // OpName implements Op.
 func (HookRun) OpName() string { return "hook.run" }
 
-func (HookRun) code() uint16 { return 22 }
+func (HookRun) code() uint16 { return 23 }
 
 // Fields implements Op.
 func (o HookRun) Fields() []Field {
@@ -793,7 +816,7 @@ type CgroupJoin struct {
 // OpName implements Op.
 func (CgroupJoin) OpName() string { return "cgroup.join" }
 
-func (CgroupJoin) code() uint16 { return 23 }
+func (CgroupJoin) code() uint16 { return 24 }
 
 // Fields implements Op.
 func (o CgroupJoin) Fields() []Field {
@@ -820,7 +843,7 @@ type StdioOwn struct {
 // OpName implements Op.
 func (StdioOwn) OpName() string { return "stdio.own" }
 
-func (StdioOwn) code() uint16 { return 24 }
+func (StdioOwn) code() uint16 { return 25 }
 
 // Fields implements Op.
 func (o StdioOwn) Fields() []Field {
@@ -850,7 +873,7 @@ type RootOpen struct {
 // OpName implements Op.
 func (RootOpen) OpName() string { return "root.open" }
 
-func (RootOpen) code() uint16 { return 25 }
+func (RootOpen) code() uint16 { return 26 }
 
 // Fields implements Op.
 func (o RootOpen) Fields() []Field {
@@ -888,7 +911,7 @@ type MountPropagation struct {
 // OpName implements Op.
 func (MountPropagation) OpName() string { return "mount.propagation" }
 
-func (MountPropagation) code() uint16 { return 26 }
+func (MountPropagation) code() uint16 { return 27 }
 
 // Fields implements Op.
 func (o MountPropagation) Fields() []Field {
@@ -928,7 +951,7 @@ type MountFs struct {
 // OpName implements Op.
 func (MountFs) OpName() string { return "mount.fs" }
 
-func (MountFs) code() uint16 { return 27 }
+func (MountFs) code() uint16 { return 28 }
 
 // Fields implements Op.
 func (o MountFs) Fields() []Field {
@@ -986,7 +1009,7 @@ type MountBind struct {
 // OpName implements Op.
 func (MountBind) OpName() string { return "mount.bind" }
 
-func (MountBind) code() uint16 { return 28 }
+func (MountBind) code() uint16 { return 29 }
 
 // Fields implements Op.
 func (o MountBind) Fields() []Field {
@@ -1047,7 +1070,7 @@ type MountAttr struct {
 // OpName implements Op.
 func (MountAttr) OpName() string { return "mount.attr" }
 
-func (MountAttr) code() uint16 { return 29 }
+func (MountAttr) code() uint16 { return 30 }
 
 // Fields implements Op.
 func (o MountAttr) Fields() []Field {
@@ -1089,7 +1112,7 @@ type MountMask struct {
 // OpName implements Op.
 func (MountMask) OpName() string { return "mount.mask" }
 
-func (MountMask) code() uint16 { return 30 }
+func (MountMask) code() uint16 { return 31 }
 
 // Fields implements Op.
 func (o MountMask) Fields() []Field {
@@ -1126,7 +1149,7 @@ type MountReadonly struct {
 // OpName implements Op.
 func (MountReadonly) OpName() string { return "mount.readonly" }
 
-func (MountReadonly) code() uint16 { return 31 }
+func (MountReadonly) code() uint16 { return 32 }
 
 // Fields implements Op.
 func (o MountReadonly) Fields() []Field {
@@ -1156,7 +1179,7 @@ type RootPivot struct {
 // OpName implements Op.
 func (RootPivot) OpName() string { return "root.pivot" }
 
-func (RootPivot) code() uint16 { return 32 }
+func (RootPivot) code() uint16 { return 33 }
 
 // Fields implements Op.
 func (o RootPivot) Fields() []Field {
@@ -1184,7 +1207,7 @@ type RootChroot struct {
 // OpName implements Op.
 func (RootChroot) OpName() string { return "root.chroot" }
 
-func (RootChroot) code() uint16 { return 33 }
+func (RootChroot) code() uint16 { return 34 }
 
 // Fields implements Op.
 func (o RootChroot) Fields() []Field {
@@ -1216,7 +1239,7 @@ type FsMkdir struct {
 // OpName implements Op.
 func (FsMkdir) OpName() string { return "fs.mkdir" }
 
-func (FsMkdir) code() uint16 { return 34 }
+func (FsMkdir) code() uint16 { return 35 }
 
 // Fields implements Op.
 func (o FsMkdir) Fields() []Field {
@@ -1252,7 +1275,7 @@ type FsSymlink struct {
 // OpName implements Op.
 func (FsSymlink) OpName() string { return "fs.symlink" }
 
-func (FsSymlink) code() uint16 { return 35 }
+func (FsSymlink) code() uint16 { return 36 }
 
 // Fields implements Op.
 func (o FsSymlink) Fields() []Field {
@@ -1295,7 +1318,7 @@ type FsMknod struct {
 // OpName implements Op.
 func (FsMknod) OpName() string { return "fs.mknod" }
 
-func (FsMknod) code() uint16 { return 36 }
+func (FsMknod) code() uint16 { return 37 }
 
 // Fields implements Op.
 func (o FsMknod) Fields() []Field {
@@ -1348,7 +1371,7 @@ type FsDevbind struct {
 // OpName implements Op.
 func (FsDevbind) OpName() string { return "fs.devbind" }
 
-func (FsDevbind) code() uint16 { return 37 }
+func (FsDevbind) code() uint16 { return 38 }
 
 // Fields implements Op.
 func (o FsDevbind) Fields() []Field {
@@ -1390,7 +1413,7 @@ type UtsHostname struct {
 // OpName implements Op.
 func (UtsHostname) OpName() string { return "uts.hostname" }
 
-func (UtsHostname) code() uint16 { return 38 }
+func (UtsHostname) code() uint16 { return 39 }
 
 // Fields implements Op.
 func (o UtsHostname) Fields() []Field {
@@ -1417,7 +1440,7 @@ type UtsDomainname struct {
 // OpName implements Op.
 func (UtsDomainname) OpName() string { return "uts.domainname" }
 
-func (UtsDomainname) code() uint16 { return 39 }
+func (UtsDomainname) code() uint16 { return 40 }
 
 // Fields implements Op.
 func (o UtsDomainname) Fields() []Field {
@@ -1444,7 +1467,7 @@ type ProcfsOpen struct {
 // OpName implements Op.
 func (ProcfsOpen) OpName() string { return "procfs.open" }
 
-func (ProcfsOpen) code() uint16 { return 40 }
+func (ProcfsOpen) code() uint16 { return 41 }
 
 // Fields implements Op.
 func (o ProcfsOpen) Fields() []Field {
@@ -1473,7 +1496,7 @@ type SysctlWrite struct {
 // OpName implements Op.
 func (SysctlWrite) OpName() string { return "sysctl.write" }
 
-func (SysctlWrite) code() uint16 { return 41 }
+func (SysctlWrite) code() uint16 { return 42 }
 
 // Fields implements Op.
 func (o SysctlWrite) Fields() []Field {
@@ -1508,7 +1531,7 @@ type ProcAttr struct {
 // OpName implements Op.
 func (ProcAttr) OpName() string { return "proc.attr" }
 
-func (ProcAttr) code() uint16 { return 42 }
+func (ProcAttr) code() uint16 { return 43 }
 
 // Fields implements Op.
 func (o ProcAttr) Fields() []Field {
@@ -1541,7 +1564,7 @@ type CredGroups struct {
 // OpName implements Op.
 func (CredGroups) OpName() string { return "cred.groups" }
 
-func (CredGroups) code() uint16 { return 43 }
+func (CredGroups) code() uint16 { return 44 }
 
 // Fields implements Op.
 func (o CredGroups) Fields() []Field {
@@ -1570,7 +1593,7 @@ type CredUser struct {
 // OpName implements Op.
 func (CredUser) OpName() string { return "cred.user" }
 
-func (CredUser) code() uint16 { return 44 }
+func (CredUser) code() uint16 { return 45 }
 
 // Fields implements Op.
 func (o CredUser) Fields() []Field {
@@ -1604,7 +1627,7 @@ type ProcHome struct {
 // OpName implements Op.
 func (ProcHome) OpName() string { return "proc.home" }
 
-func (ProcHome) code() uint16 { return 45 }
+func (ProcHome) code() uint16 { return 46 }
 
 // Fields implements Op.
 func (o ProcHome) Fields() []Field {
@@ -1634,7 +1657,7 @@ type CapsBounding struct {
 // OpName implements Op.
 func (CapsBounding) OpName() string { return "caps.bounding" }
 
-func (CapsBounding) code() uint16 { return 46 }
+func (CapsBounding) code() uint16 { return 47 }
 
 // Fields implements Op.
 func (o CapsBounding) Fields() []Field {
@@ -1663,7 +1686,7 @@ type CapsSet struct {
 // OpName implements Op.
 func (CapsSet) OpName() string { return "caps.set" }
 
-func (CapsSet) code() uint16 { return 47 }
+func (CapsSet) code() uint16 { return 48 }
 
 // Fields implements Op.
 func (o CapsSet) Fields() []Field {
@@ -1696,7 +1719,7 @@ type CapsAmbient struct {
 // OpName implements Op.
 func (CapsAmbient) OpName() string { return "caps.ambient" }
 
-func (CapsAmbient) code() uint16 { return 48 }
+func (CapsAmbient) code() uint16 { return 49 }
 
 // Fields implements Op.
 func (o CapsAmbient) Fields() []Field {
@@ -1725,7 +1748,7 @@ type SeccompLoad struct {
 // OpName implements Op.
 func (SeccompLoad) OpName() string { return "seccomp.load" }
 
-func (SeccompLoad) code() uint16 { return 49 }
+func (SeccompLoad) code() uint16 { return 50 }
 
 // Fields implements Op.
 func (o SeccompLoad) Fields() []Field {
@@ -1760,7 +1783,7 @@ type RlimitSet struct {
 // OpName implements Op.
 func (RlimitSet) OpName() string { return "rlimit.set" }
 
-func (RlimitSet) code() uint16 { return 50 }
+func (RlimitSet) code() uint16 { return 51 }
 
 // Fields implements Op.
 func (o RlimitSet) Fields() []Field {
@@ -1801,7 +1824,7 @@ type ConsoleOpen struct {
 // OpName implements Op.
 func (ConsoleOpen) OpName() string { return "console.open" }
 
-func (ConsoleOpen) code() uint16 { return 51 }
+func (ConsoleOpen) code() uint16 { return 52 }
 
 // Fields implements Op.
 func (o ConsoleOpen) Fields() []Field {
@@ -1852,7 +1875,7 @@ type ConsoleAttach struct {
 // OpName implements Op.
 func (ConsoleAttach) OpName() string { return "console.attach" }
 
-func (ConsoleAttach) code() uint16 { return 52 }
+func (ConsoleAttach) code() uint16 { return 53 }
 
 // Fields implements Op.
 func (o ConsoleAttach) Fields() []Field {
@@ -1881,102 +1904,104 @@ func newInitOp(code uint16) decodable {
 	case 3:
 		return &NsTimens{}
 	case 4:
-		return &ProcFork{}
+		return &NetLoopback{}
 	case 5:
-		return &ProcDumpable{}
+		return &ProcFork{}
 	case 6:
-		return &ProcSetsid{}
+		return &ProcDumpable{}
 	case 7:
-		return &ProcKeyring{}
+		return &ProcSetsid{}
 	case 8:
-		return &ProcUmask{}
+		return &ProcKeyring{}
 	case 9:
-		return &ProcChdir{}
+		return &ProcUmask{}
 	case 10:
-		return &ProcPersonality{}
+		return &ProcChdir{}
 	case 11:
-		return &ProcNonewprivs{}
+		return &ProcPersonality{}
 	case 12:
-		return &ProcLookup{}
+		return &ProcNonewprivs{}
 	case 13:
-		return &ProcClosefds{}
+		return &ProcLookup{}
 	case 14:
-		return &ProcExec{}
+		return &ProcClosefds{}
 	case 15:
-		return &ProcExecaffinity{}
+		return &ProcExec{}
 	case 16:
-		return &ProcScheduler{}
+		return &ProcExecaffinity{}
 	case 17:
-		return &ProcIoprio{}
+		return &ProcScheduler{}
 	case 18:
-		return &SyncWait{}
+		return &ProcIoprio{}
 	case 19:
-		return &SyncSend{}
+		return &SyncWait{}
 	case 20:
-		return &SyncCreated{}
+		return &SyncSend{}
 	case 21:
-		return &SyncFinal{}
+		return &SyncCreated{}
 	case 22:
-		return &HookRun{}
+		return &SyncFinal{}
 	case 23:
-		return &CgroupJoin{}
+		return &HookRun{}
 	case 24:
-		return &StdioOwn{}
+		return &CgroupJoin{}
 	case 25:
-		return &RootOpen{}
+		return &StdioOwn{}
 	case 26:
-		return &MountPropagation{}
+		return &RootOpen{}
 	case 27:
-		return &MountFs{}
+		return &MountPropagation{}
 	case 28:
-		return &MountBind{}
+		return &MountFs{}
 	case 29:
-		return &MountAttr{}
+		return &MountBind{}
 	case 30:
-		return &MountMask{}
+		return &MountAttr{}
 	case 31:
-		return &MountReadonly{}
+		return &MountMask{}
 	case 32:
-		return &RootPivot{}
+		return &MountReadonly{}
 	case 33:
-		return &RootChroot{}
+		return &RootPivot{}
 	case 34:
-		return &FsMkdir{}
+		return &RootChroot{}
 	case 35:
-		return &FsSymlink{}
+		return &FsMkdir{}
 	case 36:
-		return &FsMknod{}
+		return &FsSymlink{}
 	case 37:
-		return &FsDevbind{}
+		return &FsMknod{}
 	case 38:
-		return &UtsHostname{}
+		return &FsDevbind{}
 	case 39:
-		return &UtsDomainname{}
+		return &UtsHostname{}
 	case 40:
-		return &ProcfsOpen{}
+		return &UtsDomainname{}
 	case 41:
-		return &SysctlWrite{}
+		return &ProcfsOpen{}
 	case 42:
-		return &ProcAttr{}
+		return &SysctlWrite{}
 	case 43:
-		return &CredGroups{}
+		return &ProcAttr{}
 	case 44:
-		return &CredUser{}
+		return &CredGroups{}
 	case 45:
-		return &ProcHome{}
+		return &CredUser{}
 	case 46:
-		return &CapsBounding{}
+		return &ProcHome{}
 	case 47:
-		return &CapsSet{}
+		return &CapsBounding{}
 	case 48:
-		return &CapsAmbient{}
+		return &CapsSet{}
 	case 49:
-		return &SeccompLoad{}
+		return &CapsAmbient{}
 	case 50:
-		return &RlimitSet{}
+		return &SeccompLoad{}
 	case 51:
-		return &ConsoleOpen{}
+		return &RlimitSet{}
 	case 52:
+		return &ConsoleOpen{}
+	case 53:
 		return &ConsoleAttach{}
 	}
 	return nil

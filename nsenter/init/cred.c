@@ -26,7 +26,10 @@ int op_cred_user(struct ctx *c, const void *rec)
 	r = SYS3(__NR_setresuid, uid, uid, uid);
 	if (r < 0)
 		return fail(c, STEP_SETRESUID, r);
-	r = keep ? sys_prctl(PR_SET_KEEPCAPS, 0, 0) : 0;
+	/* A change of the user makes the process dumpable where fs.suid_dumpable is 1. */
+	r = sys_prctl(PR_SET_DUMPABLE, 0, 0);
+	if (r == 0 && keep)
+		r = sys_prctl(PR_SET_KEEPCAPS, 0, 0);
 	return r < 0 ? fail(c, STEP_PRCTL, r) : 0;
 }
 

@@ -105,16 +105,26 @@ static int supervise(struct ctx *c, const struct op_hook_run *o, int pidfd, int 
 	return fail_text(c, STEP_HOOK_TIMEOUT, r, "timed out");
 }
 
+/* Filters of engines answer ENOSYS to clone3(2), whose flags they cannot see; clone(2) passes. */
+static long clone_hook(int *pidfd)
+{
+	struct clone_args args = { .flags = CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)pidfd, .exit_signal = SIGCHLD };
+	long pid = SYS2(__NR_clone3, &args, sizeof(args));
+
+	if (pid == -ENOSYS || pid == -EPERM)
+		pid = SYS5(__NR_clone, CLONE_PIDFD | SIGCHLD, NULL, pidfd, NULL, NULL);
+	return pid;
+}
+
 static int spawn(struct ctx *c, const struct op_hook_run *o, char **argv, char **env)
 {
 	int state = o->state == NO_SLOT ? -1 : slot_get(c, o->state);
 	int errors[2], pidfd = -1, r;
-	struct clone_args args = { .flags = CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&pidfd, .exit_signal = SIGCHLD };
 	long pid = SYS2(__NR_pipe2, errors, O_CLOEXEC);
 
 	if (pid < 0)
 		return fail_text(c, STEP_OPEN, pid, "pipe2");
-	pid = SYS2(__NR_clone3, &args, sizeof(args));
+	pid = clone_hook(&pidfd);
 	if (pid == 0) {
 		struct exec_error e = become(c, o, state, argv, env);
 

@@ -70,6 +70,7 @@ struct ctx {
 	int out;             /* reports: the socket, after sync.created the result fifo */
 	int filtered;        /* a seccomp filter is loaded: system calls that are not needed are left out */
 	int umask_done;      /* proc.umask was there */
+	int cwd_done;        /* a proc.chdir has succeeded */
 	unsigned int umask;  /* the caller's: what hooks get before proc.umask; the init itself works with 0 until then */
 	const char *program; /* what proc.lookup found */
 	char **argv;         /* of proc.exec, made at the start: under a filter not even mmap(2) is sure to pass */

@@ -126,7 +126,7 @@ _Noreturn void init_main(const long *stack)
 	c.in = c.out = head->sync;
 	c.program = NULL;
 	c.argv = c.env = NULL;
-	c.filtered = c.umask_done = 0;
+	c.filtered = c.umask_done = c.cwd_done = 0;
 	c.home[0] = 0;
 	c.umask = (unsigned int)SYS1(__NR_umask, 0);
 	tidy_fds(&c, fd);

@@ -11,13 +11,13 @@ struct pl_ref {
 };
 
 #define PL_TABLE_HASH \
-	0x84, 0xca, 0x94, 0xe0, 0x46, 0x97, 0x8a, 0xaa, 0x04, 0xc0, 0xa1, 0x92, 0xf7, 0x15, 0x1e, 0xcd, \
-	0x52, 0x19, 0x09, 0xe2, 0x8a, 0x4a, 0x83, 0x00, 0xf5, 0x11, 0x8c, 0x80, 0xb5, 0x8a, 0x3b, 0x22
+	0x41, 0xa9, 0x89, 0xff, 0xe4, 0xff, 0xd8, 0xb1, 0x49, 0x14, 0x4e, 0x27, 0xea, 0xf3, 0x8a, 0x95, \
+	0x1c, 0x08, 0xe7, 0xee, 0xfb, 0xc1, 0x22, 0x3b, 0x9b, 0x03, 0xa8, 0x13, 0x5f, 0xae, 0xf6, 0x9c
 
 #define PL_OP_TRY 1u /* a failure is no error: remembered for the next operation with OP_ELSE */
 #define PL_OP_ELSE 2u /* runs only when the operation before it, an OP_TRY one, failed */
 #define PL_CHDIR_MKDIR 1u /* a missing directory is made (0755) */
-#define PL_CHDIR_RETRY 2u /* EACCES is no failure: a later proc.chdir as the container's user tries again */
+#define PL_CHDIR_RETRY 2u /* EACCES is no failure where an earlier proc.chdir has succeeded */
 #define PL_ROOT_NORECURSE 1u /* the clone leaves out the mounts below the root */
 #define PL_ROOT_PLAIN 2u /* no mount of its own: for a container without its own mount namespace */
 #define PL_ROOT_PRIVATEPARENT 4u /* the mount that the root lies on becomes private, as root.pivot needs (own mount namespace only) */
@@ -97,10 +97,11 @@ enum pl_step {
 	STEP_SCHED_SETAFFINITY = 57,
 	STEP_SCHED_SETATTR = 58,
 	STEP_IOPRIO_SET = 59,
-	STEP_VERIFY_DEVICE = 60,
-	STEP_VERIFY_PROCFS = 61,
-	STEP_INSIDE_PROCFS = 62,
-	STEP_LOOKUP = 63,
+	STEP_SOCKET = 60,
+	STEP_VERIFY_DEVICE = 61,
+	STEP_VERIFY_PROCFS = 62,
+	STEP_INSIDE_PROCFS = 63,
+	STEP_LOOKUP = 64,
 	STEP_COUNT
 };
 
@@ -108,55 +109,56 @@ enum pl_code {
 	OP_NS_UNSHARE = 1,
 	OP_NS_SETNS = 2,
 	OP_NS_TIMENS = 3,
-	OP_PROC_FORK = 4,
-	OP_PROC_DUMPABLE = 5,
-	OP_PROC_SETSID = 6,
-	OP_PROC_KEYRING = 7,
-	OP_PROC_UMASK = 8,
-	OP_PROC_CHDIR = 9,
-	OP_PROC_PERSONALITY = 10,
-	OP_PROC_NONEWPRIVS = 11,
-	OP_PROC_LOOKUP = 12,
-	OP_PROC_CLOSEFDS = 13,
-	OP_PROC_EXEC = 14,
-	OP_PROC_EXECAFFINITY = 15,
-	OP_PROC_SCHEDULER = 16,
-	OP_PROC_IOPRIO = 17,
-	OP_SYNC_WAIT = 18,
-	OP_SYNC_SEND = 19,
-	OP_SYNC_CREATED = 20,
-	OP_SYNC_FINAL = 21,
-	OP_HOOK_RUN = 22,
-	OP_CGROUP_JOIN = 23,
-	OP_STDIO_OWN = 24,
-	OP_ROOT_OPEN = 25,
-	OP_MOUNT_PROPAGATION = 26,
-	OP_MOUNT_FS = 27,
-	OP_MOUNT_BIND = 28,
-	OP_MOUNT_ATTR = 29,
-	OP_MOUNT_MASK = 30,
-	OP_MOUNT_READONLY = 31,
-	OP_ROOT_PIVOT = 32,
-	OP_ROOT_CHROOT = 33,
-	OP_FS_MKDIR = 34,
-	OP_FS_SYMLINK = 35,
-	OP_FS_MKNOD = 36,
-	OP_FS_DEVBIND = 37,
-	OP_UTS_HOSTNAME = 38,
-	OP_UTS_DOMAINNAME = 39,
-	OP_PROCFS_OPEN = 40,
-	OP_SYSCTL_WRITE = 41,
-	OP_PROC_ATTR = 42,
-	OP_CRED_GROUPS = 43,
-	OP_CRED_USER = 44,
-	OP_PROC_HOME = 45,
-	OP_CAPS_BOUNDING = 46,
-	OP_CAPS_SET = 47,
-	OP_CAPS_AMBIENT = 48,
-	OP_SECCOMP_LOAD = 49,
-	OP_RLIMIT_SET = 50,
-	OP_CONSOLE_OPEN = 51,
-	OP_CONSOLE_ATTACH = 52,
+	OP_NET_LOOPBACK = 4,
+	OP_PROC_FORK = 5,
+	OP_PROC_DUMPABLE = 6,
+	OP_PROC_SETSID = 7,
+	OP_PROC_KEYRING = 8,
+	OP_PROC_UMASK = 9,
+	OP_PROC_CHDIR = 10,
+	OP_PROC_PERSONALITY = 11,
+	OP_PROC_NONEWPRIVS = 12,
+	OP_PROC_LOOKUP = 13,
+	OP_PROC_CLOSEFDS = 14,
+	OP_PROC_EXEC = 15,
+	OP_PROC_EXECAFFINITY = 16,
+	OP_PROC_SCHEDULER = 17,
+	OP_PROC_IOPRIO = 18,
+	OP_SYNC_WAIT = 19,
+	OP_SYNC_SEND = 20,
+	OP_SYNC_CREATED = 21,
+	OP_SYNC_FINAL = 22,
+	OP_HOOK_RUN = 23,
+	OP_CGROUP_JOIN = 24,
+	OP_STDIO_OWN = 25,
+	OP_ROOT_OPEN = 26,
+	OP_MOUNT_PROPAGATION = 27,
+	OP_MOUNT_FS = 28,
+	OP_MOUNT_BIND = 29,
+	OP_MOUNT_ATTR = 30,
+	OP_MOUNT_MASK = 31,
+	OP_MOUNT_READONLY = 32,
+	OP_ROOT_PIVOT = 33,
+	OP_ROOT_CHROOT = 34,
+	OP_FS_MKDIR = 35,
+	OP_FS_SYMLINK = 36,
+	OP_FS_MKNOD = 37,
+	OP_FS_DEVBIND = 38,
+	OP_UTS_HOSTNAME = 39,
+	OP_UTS_DOMAINNAME = 40,
+	OP_PROCFS_OPEN = 41,
+	OP_SYSCTL_WRITE = 42,
+	OP_PROC_ATTR = 43,
+	OP_CRED_GROUPS = 44,
+	OP_CRED_USER = 45,
+	OP_PROC_HOME = 46,
+	OP_CAPS_BOUNDING = 47,
+	OP_CAPS_SET = 48,
+	OP_CAPS_AMBIENT = 49,
+	OP_SECCOMP_LOAD = 50,
+	OP_RLIMIT_SET = 51,
+	OP_CONSOLE_OPEN = 52,
+	OP_CONSOLE_ATTACH = 53,
 	OP_END
 };
 
@@ -197,6 +199,11 @@ struct op_ns_timens {
 	struct pl_ref offsets; /* str: lines for /proc/self/timens_offsets, may be empty; then the process itself enters the time namespace that ns.unshare made */
 };
 _Static_assert(sizeof(struct op_ns_timens) == 16 + 8 * 1, "op_ns_timens");
+
+struct op_net_loopback {
+	struct pl_op op;
+};
+_Static_assert(sizeof(struct op_net_loopback) == 16 + 8 * 0, "op_net_loopback");
 
 struct op_proc_fork {
 	struct pl_op op;
@@ -575,6 +582,7 @@ _Static_assert(sizeof(struct op_console_attach) == 16 + 8 * 1, "op_console_attac
 	X(OP_NS_UNSHARE, ns_unshare, 1, KIND_U64) \
 	X(OP_NS_SETNS, ns_setns, 2, KIND_SLOT, KIND_U64) \
 	X(OP_NS_TIMENS, ns_timens, 1, KIND_STR) \
+	X(OP_NET_LOOPBACK, net_loopback, 0, 0) \
 	X(OP_PROC_FORK, proc_fork, 1, KIND_U64) \
 	X(OP_PROC_DUMPABLE, proc_dumpable, 1, KIND_U32) \
 	X(OP_PROC_SETSID, proc_setsid, 0, 0) \

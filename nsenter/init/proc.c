@@ -184,9 +184,11 @@ int op_proc_chdir(struct ctx *c, const void *rec)
 			return (int)r;
 		r = SYS1(__NR_chdir, path);
 	}
-	if (r == -EACCES && o->flags & PL_CHDIR_RETRY)
+	if (r == -EACCES && o->flags & PL_CHDIR_RETRY && c->cwd_done)
 		return 0;
-	return r < 0 ? fail(c, STEP_CHDIR, r) : check_cwd(c);
+	r = r < 0 ? fail(c, STEP_CHDIR, r) : check_cwd(c);
+	c->cwd_done = r == 0;
+	return (int)r;
 }
 
 int op_proc_personality(struct ctx *c, const void *rec)
@@ -256,7 +258,7 @@ int op_proc_lookup(struct ctx *c, const void *rec)
 			c->program = path;
 			return 0;
 		}
-		if (weight(r) > weight(worst)) {
+		if (weight(r) > weight(worst) || str_equal(path, plan_str(c, o->name))) {
 			worst = r;
 			set_detail(c, path);
 		}
