@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/minirun/minirun/cgroups"
 	"github.com/minirun/minirun/nsenter"
 )
@@ -51,10 +53,22 @@ func (r *runner) run(ctx context.Context) error {
 			}
 		}
 		if err != nil {
-			return errors.Join(r.c.explain(err), r.killChild())
+			return errors.Join(r.blameMemory(r.c.explain(err)), r.killChild())
 		}
 	}
 	return nil
+}
+
+// blameMemory names the limit when it was the kernel's memory killer that ended the init.
+func (r *runner) blameMemory(err error) error {
+	var death *nsenter.DeathError
+	if r.cgroup == nil || !errors.As(err, &death) || death.Status.Signal() != unix.SIGKILL {
+		return err
+	}
+	if n, oerr := r.cgroup.OOMKills(); oerr != nil || n == 0 {
+		return err
+	}
+	return fmt.Errorf("linux.resources.memory.limit: too little memory for the container to start: %w", err)
 }
 
 // reports tells whether the init sends a report for an operation that succeeds.
