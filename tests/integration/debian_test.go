@@ -238,10 +238,11 @@ func TestDebianInteractive(t *testing.T) {
 	p.expect("started\r\n")
 	p.write("\x1a") // Ctrl-Z
 	p.expect("Stopped", "ready> ")
-	p.write("jobs; kill %1; wait; echo done $?\n")
-	p.expect("done ")
-	p.write("cat | sort\n")
-	p.write("\x03")
+	p.write("kill -KILL %1; wait; echo over-$((1+1))\n")
+	p.expect("over-2\r\n", "ready> ")
+	p.write("bash -c 'echo started; exec sleep 1000'\n")
+	p.expect("started\r\n")
+	p.write("\x03") // Ctrl-C
 	p.expect("ready> ")
 	p.write("exit 17\n")
 	equal(b, "exit code", b.waitCommand(cmd), 17)

@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -51,4 +52,71 @@ func TestHookFailsInsidePoststop(t *testing.T) {
 			b.contains("state of the poststop hook", b.read(b.path("stopped")), `"stopped"`, c.id)
 		})
 	}
+}
+
+// A filter of an engine that knows no clone3 does not stop the hooks that run under it.
+func TestHookUnderFilterWithoutClone3(t *testing.T) {
+	b := newBox(t)
+	errno := uint(38)
+	c := b.container(args("cat", "/made"), func(s *specs.Spec) {
+		s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{
+			{Names: []string{"clone3"}, Action: specs.ActErrno, ErrnoRet: &errno},
+		}}
+		s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "echo hook >/made"}}}}
+	})
+	c.run().ok().prints("hook\n")
+}
+
+// A directory that nobody in the container can enter is an error, not another directory.
+func TestCwdOutOfReach(t *testing.T) {
+	b := newBox(t)
+	c := b.container()
+	c.configure(c.userNamespace(100000, 65536), args("pwd"), func(s *specs.Spec) { s.Process.Cwd = "/secret" })
+	b.mkdir(filepath.Join(c.rootfs(), "secret"))
+	b.chown(filepath.Join(c.rootfs(), "secret"), 0, 0, 0o700)
+	c.run().fails(1, "process.cwd", "/secret", "permission denied")
+}
+
+// The rights of the program decide where it can be found, not those that its user has without them.
+func TestProgramFoundByCapability(t *testing.T) {
+	b := newBox(t)
+	c := b.container(args("/hidden/busybox", "echo", "found"), func(s *specs.Spec) {
+		s.Process.User = specs.User{UID: 1000, GID: 1000}
+		s.Process.Cwd = "/hidden"
+	})
+	hidden := filepath.Join(c.rootfs(), "hidden")
+	b.mkdir(hidden)
+	if err := exec.Command("cp", busybox, hidden).Run(); err != nil {
+		b.Fatal(err)
+	}
+	b.chown(hidden, 0, 0, 0o700)
+	c.run().ok().prints("found\n")
+	c.configure(args("/hidden/busybox"), func(s *specs.Spec) {
+		s.Process.User = specs.User{UID: 1000, GID: 1000}
+		s.Process.Capabilities = nil
+	})
+	c.run().fails(1, "/hidden/busybox", "permission denied")
+	c.configure(args("/bin/busybox/below"))
+	c.run().fails(1, "/bin/busybox/below", "not a directory")
+}
+
+// Processors that the caller is bound to do not bind the container.
+func TestCallerAffinity(t *testing.T) {
+	b := newBox(t)
+	c := b.container(script("grep Cpus_allowed: /proc/self/status"))
+	free := c.run().ok().stdout
+	cmd := c.command(c.verb("run")...)
+	cmd.Args = append([]string{"taskset", "1"}, cmd.Args...)
+	var err error
+	if cmd.Path, err = exec.LookPath("taskset"); err != nil {
+		b.Fatal(err)
+	}
+	b.finish(cmd).ok().prints(free)
+}
+
+// Of several HOMEs the last one counts, and an empty one is none.
+func TestHomeEmptyLast(t *testing.T) {
+	b := newBox(t)
+	c := b.container(args("env"), env("HOME=/a", "HOME="))
+	b.contains("environment", c.run().ok().stdout, "HOME=/root\n")
 }

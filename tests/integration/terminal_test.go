@@ -141,6 +141,8 @@ func TestInteractiveJobControl(t *testing.T) {
 	p.expect("Stopped", "prompt: ")
 	p.write("fg\n")
 	p.expect("exec cat")
+	p.write("again\n")
+	p.expect("again\r\nagain\r\n") // cat has the terminal
 	p.write("\x03")
 	p.expect("prompt: ")
 	p.write("exit 11\n")
