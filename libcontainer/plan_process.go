@@ -1,8 +1,10 @@
 package libcontainer
 
 import (
+	"bytes"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -58,8 +60,13 @@ func (c *compiler) attachConsole() {
 	c.add("process.user", nsenter.StdioOwn{Uid: c.process.User.UID})
 }
 
+// allCPUs is a mask of more processors than any kernel has; it takes those of them that the cpuset allows.
+var allCPUs = bytes.Repeat([]byte{0xff}, 1024)
+
 func (c *compiler) scheduling() {
 	p := c.process
+	// The processors that the caller bound itself to are no business of the container's.
+	c.try("process", nsenter.ProcExecaffinity{Mask: allCPUs})
 	if d := c.linux().Personality; d != nil && c.exec == nil {
 		c.add("linux.personality", nsenter.ProcPersonality{Value: personality(d)})
 	}
@@ -119,9 +126,12 @@ func (c *compiler) user() {
 	c.add("process.user", nsenter.CredUser{Uid: u.UID, Gid: u.GID, Flags: nsenter.FlagCredKeepcaps})
 }
 
+// emptyHome stands for a home directory that is not set: the one of /etc/passwd takes its place.
+const emptyHome = "HOME="
+
 func (c *compiler) homeSet() uint32 {
-	for _, e := range c.process.Env {
-		if strings.HasPrefix(e, "HOME=") && len(e) > len("HOME=") {
+	for _, e := range environment(c.process.Env) {
+		if strings.HasPrefix(e, emptyHome) && e != emptyHome {
 			return 1
 		}
 	}
@@ -140,6 +150,7 @@ func (c *compiler) lookup() {
 		umask = *m
 	}
 	c.add("process.user.umask", nsenter.ProcUmask{Mask: umask})
+	c.reach()
 	c.add("process.cwd", nsenter.ProcChdir{Path: c.cwd(), Flags: nsenter.FlagChdirRetry})
 	c.add("process.args[0]", nsenter.ProcLookup{Name: c.process.Args[0], Candidates: candidates(c.process)})
 }
@@ -183,7 +194,8 @@ func (c *compiler) waitForStart(g gate) {
 func (c *compiler) final() { c.add("exec", nsenter.SyncFinal{}) }
 
 func (c *compiler) execute() {
-	c.add("process.args", nsenter.ProcExec{Args: c.process.Args, Env: environment(c.process.Env)})
+	env := slices.DeleteFunc(environment(c.process.Env), func(e string) bool { return e == emptyHome })
+	c.add("process.args", nsenter.ProcExec{Args: c.process.Args, Env: env})
 }
 
 // environment is process.env with each variable once; the last one wins.

@@ -87,15 +87,30 @@ func (c *compiler) securityLabels() {
 	}
 }
 
+// reach puts the program's own rights into effect for a user who is not root: the change of the user has taken them away, but they decide
+// which directories and programs the user gets at.
+func (c *compiler) reach() {
+	if c.process.User.UID != 0 && c.caps.effective != 0 {
+		c.add("process.capabilities.effective", c.rights())
+	}
+}
+
+// rights are the program's capabilities, and CAP_SYS_ADMIN as long as a filter has to be loaded with it.
+func (c *compiler) rights() nsenter.CapsSet {
+	set := nsenter.CapsSet{Effective: c.caps.effective, Permitted: c.caps.permitted, Inheritable: c.caps.inheritable}
+	if c.filter != nil && !c.process.NoNewPrivileges {
+		set.Effective |= 1 << unix.CAP_SYS_ADMIN
+		set.Permitted |= 1 << unix.CAP_SYS_ADMIN
+	}
+	return set
+}
+
 // dropPrivileges sets the capabilities that the program gets. Loading a filter without no_new_privs needs CAP_SYS_ADMIN, so that comes right
 // before the last capset: what the filter must let pass is then only capset, prctl, read, write and execve.
 func (c *compiler) dropPrivileges() {
 	final := nsenter.CapsSet{Effective: c.caps.effective, Permitted: c.caps.permitted, Inheritable: c.caps.inheritable}
 	if c.filter != nil && !c.process.NoNewPrivileges {
-		const admin = uint64(1) << unix.CAP_SYS_ADMIN
-		c.add("linux.seccomp", nsenter.CapsSet{
-			Effective: c.caps.effective | admin, Permitted: c.caps.permitted | admin, Inheritable: c.caps.inheritable,
-		})
+		c.add("linux.seccomp", c.rights())
 		c.loadFilter()
 	}
 	c.add("process.capabilities", final)
