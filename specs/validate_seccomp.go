@@ -1,11 +1,16 @@
 package specs
 
+import "slices"
+
 // The greatest values that a filter can return with an action: the kernel caps
 // an errno at MAX_ERRNO, and the data of an action has 16 bits (seccomp(2)).
 const (
 	maxErrno     = 4095
 	maxTraceData = 1<<16 - 1
 )
+
+// noListener says why write(2) cannot be left to an agent: the process would wait for one that does not have its listener yet.
+const noListener = "the process could not tell the runtime that there is a listener"
 
 func (c *checker) seccomp(at *place, s *LinuxSeccomp) {
 	c.seccompAction(at, "defaultAction", s.DefaultAction, "defaultErrnoRet", s.DefaultErrnoRet)
@@ -22,11 +27,16 @@ func (c *checker) seccomp(at *place, s *LinuxSeccomp) {
 		}
 	}
 	notify := s.DefaultAction == ActNotify
+	write := !notify
 	syscalls := field(at, "syscalls")
 	for i := range s.Syscalls {
 		here := entry(&syscalls, i)
 		c.seccompRule(&here, &s.Syscalls[i])
 		notify = notify || s.Syscalls[i].Action == ActNotify
+		write = write || len(s.Syscalls[i].Args) == 0 && slices.Contains(s.Syscalls[i].Names, "write")
+	}
+	if !write {
+		c.fail(field(at, "defaultAction"), "must not be %s without a rule for write: "+noListener, ActNotify)
 	}
 	switch path := field(at, "listenerPath"); {
 	case notify && s.ListenerPath == "":
@@ -53,6 +63,9 @@ func (c *checker) seccompRule(at *place, s *LinuxSyscall) {
 		}
 	}
 	c.seccompAction(at, "action", s.Action, "errnoRet", s.ErrnoRet)
+	if i := slices.Index(s.Names, "write"); i >= 0 && s.Action == ActNotify {
+		c.fail(entry(&names, i), "must not be write for %s: "+noListener, ActNotify)
+	}
 	args := field(at, "args")
 	for i := range s.Args {
 		a := &s.Args[i]

@@ -35,7 +35,9 @@ func TestValidateSeccompListener(t *testing.T) {
 	checkRules(t, []rule{
 		{`{"linux": {"seccomp": {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/run/s", "listenerMetadata": "m", ` + notify + `}}}`, ``},
 		{`{"linux": {"seccomp": {"defaultAction": "SCMP_ACT_ALLOW", ` + notify + `}}}`, `linux.seccomp.listenerPath: must be set for SCMP_ACT_NOTIFY`},
-		{`{"linux": {"seccomp": {"defaultAction": "SCMP_ACT_NOTIFY"}}}`, `linux.seccomp.listenerPath: must be set for SCMP_ACT_NOTIFY`},
+		{`{"linux": {"seccomp": {"defaultAction": "SCMP_ACT_NOTIFY", "syscalls": [{"names": ["write"], "action": "SCMP_ACT_ALLOW"}]}}}`, `linux.seccomp.listenerPath: must be set for SCMP_ACT_NOTIFY`},
+		{`{"linux": {"seccomp": {"defaultAction": "SCMP_ACT_NOTIFY", "listenerPath": "/run/s"}}}`, `linux.seccomp.defaultAction: must not be SCMP_ACT_NOTIFY without a rule for write: the process could not tell the runtime that there is a listener`},
+		{`{"linux": {"seccomp": {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/run/s", "syscalls": [{"names": ["mknod", "write"], "action": "SCMP_ACT_NOTIFY"}]}}}`, `linux.seccomp.syscalls[0].names[1]: must not be write for SCMP_ACT_NOTIFY: the process could not tell the runtime that there is a listener`},
 		{`{"linux": {"seccomp": {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/run/s"}}}`, `warning: linux.seccomp.listenerPath: is ignored because nothing has the action SCMP_ACT_NOTIFY`},
 		{`{"linux": {"seccomp": {"defaultAction": "SCMP_ACT_ALLOW", "listenerMetadata": "m"}}}`, `linux.seccomp.listenerMetadata: must not be set without listenerPath`},
 		{`{"linux": {"seccomp": {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/\u0000", ` + notify + `}}}`, `linux.seccomp.listenerPath: "/\x00" contains a NUL byte`},
