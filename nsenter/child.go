@@ -85,8 +85,12 @@ type Child struct {
 	sock   *os.File
 	final  bool
 	reaped bool
+	taken  bool // reaped by somebody else: there is no status
 	status unix.WaitStatus
 }
+
+// ErrStatusTaken is returned by Wait when the process has ended, but another wait of this program took its status.
+var ErrStatusTaken = errors.New("another wait took the exit status of the process")
 
 // Pid is the process id in the caller's pid namespace. It can change while Next is called, until the plan's last proc.fork.
 func (c *Child) Pid() int { return c.pid }
@@ -170,6 +174,7 @@ func (c *Child) follow(m message) error {
 	}
 	c.pidfd.Close()
 	c.pid, c.pidfd, c.reaped = int(m.value), m.files[0], false
+	c.taken = false
 	return nil
 }
 
@@ -192,10 +197,14 @@ func (c *Child) Ack(files ...*os.File) error {
 	return nil
 }
 
-// Signal sends a signal through the pidfd, so never to another process. A process that has ended is unix.ESRCH. It may be called while
-// another goroutine is in Wait.
+// Signal sends a signal through the pidfd, so never to another process. A process that has ended is unix.ESRCH,
+// and after Release it is os.ErrClosed. It may be called while another goroutine is in Wait.
 func (c *Child) Signal(sig unix.Signal) error {
-	return unix.PidfdSendSignal(int(c.pidfd.Fd()), sig, nil, 0)
+	fd := int(c.pidfd.Fd())
+	if fd < 0 {
+		return os.ErrClosed
+	}
+	return unix.PidfdSendSignal(fd, sig, nil, 0)
 }
 
 // Kill ends the process with SIGKILL and reaps it.
@@ -217,13 +226,14 @@ func (c *Child) reap() error {
 	return c.waitStatus()
 }
 
-// Wait waits for the end of the process and returns its wait status. It may be called from several goroutines only after the first
-// returned.
+// Wait waits for the end of the process and returns its wait status, or ErrStatusTaken. It may be called from several goroutines only
+// after the first returned.
 func (c *Child) Wait() (unix.WaitStatus, error) {
-	if !c.reaped {
-		if err := c.waitStatus(); err != nil {
-			return 0, err
-		}
+	if err := c.reap(); err != nil {
+		return 0, err
+	}
+	if c.taken {
+		return 0, ErrStatusTaken
 	}
 	return c.status, nil
 }
@@ -246,7 +256,7 @@ func (c *Child) waitStatus() error {
 		case errors.Is(err, unix.EINTR):
 			continue
 		case errors.Is(err, unix.ECHILD): // somebody else reaps this program's children; the end is what counts
-			c.reaped = true
+			c.reaped, c.taken = true, true
 			if !c.endsWithin(deathWait) {
 				return errors.New("init does not end")
 			}
