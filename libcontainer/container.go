@@ -19,7 +19,6 @@ type Container struct {
 	rt   *Runtime
 	id   string
 	dir  *stateDir
-	rec  record
 	init *Process // nil when another program started it
 }
 
@@ -192,15 +191,16 @@ func (c *Container) Processes(ctx context.Context) ([]int, error) {
 	return pids, nil
 }
 
-// locked runs f with the container's lock held and its state read anew.
-func (c *Container) locked(ctx context.Context, op string, f func() error) error {
-	err := c.dir.lock(ctx)
+// locked runs f with the container's lock held and its state read anew. Both are of this call alone: other goroutines may use the same
+// handle.
+func (c *Container) locked(ctx context.Context, op string, f func(rec *record) error) error {
+	dir := &stateDir{dir: c.dir.dir}
+	err := dir.lock(ctx)
 	if err == nil {
-		defer c.dir.unlock()
+		defer dir.unlock()
 		var rec *record
 		if rec, err = c.reload(); err == nil {
-			c.rec = *rec
-			err = f()
+			err = f(rec)
 		}
 	}
 	if err != nil {

@@ -122,7 +122,7 @@ func (r *Runtime) makeContainer(ctx context.Context, id string, o CreateOptions,
 	if err != nil {
 		return nil, errors.Join(err, m.undo(ctx, p.spec))
 	}
-	return &Container{rt: r, id: id, dir: &stateDir{dir: dir.dir}, rec: *m.rec, init: &Process{child: m.child}}, nil
+	return &Container{rt: r, id: id, dir: &stateDir{dir: dir.dir}, init: &Process{child: m.child}}, nil
 }
 
 // undo removes what a failed plan has made. It does so even when ctx has ended.
@@ -219,19 +219,33 @@ func waitDead(ctx context.Context, rec *record) error {
 	}
 }
 
-// Delete removes a container whose process has ended, or was never started. One that runs is ErrRunning unless Force is set.
+// Delete removes a container whose process has ended, or was never started. One that runs is ErrRunning unless Force is set. Where this
+// program started the process, Delete reaps it; Wait can still be called.
 func (c *Container) Delete(ctx context.Context, o DeleteOptions) error {
-	if o.Force {
+	if err := c.delete(ctx, o.Force); err != nil {
+		return err
+	}
+	if c.init == nil {
+		return nil
+	}
+	if _, err := c.init.Wait(ctx); err != nil && !errors.Is(err, ErrStatusTaken) {
+		return &ContainerError{"delete", c.id, err}
+	}
+	return nil
+}
+
+func (c *Container) delete(ctx context.Context, force bool) error {
+	if force {
 		return c.rt.Remove(ctx, c.id)
 	}
-	return c.locked(ctx, "delete", func() error {
-		status, err := c.status(&c.rec)
+	return c.locked(ctx, "delete", func(rec *record) error {
+		status, err := c.status(rec)
 		if err != nil {
 			return err
 		}
 		if status != specs.StateStopped && status != specs.StateCreated {
 			return fmt.Errorf("cannot delete container %s that is not stopped: %s: %w", c.id, status, ErrRunning)
 		}
-		return c.rt.removeLocked(ctx, c.dir, &c.rec, status == specs.StateCreated)
+		return c.rt.removeLocked(ctx, c.dir, rec, status == specs.StateCreated)
 	})
 }

@@ -30,7 +30,7 @@ func (s ExitStatus) ShellCode() int {
 type Process struct {
 	child *nsenter.Child
 
-	mu     sync.Mutex
+	mu     sync.Mutex    // of done, and of closing what child holds
 	done   chan struct{} // closed when status and err are set
 	status ExitStatus
 	err    error
@@ -39,13 +39,15 @@ type Process struct {
 // Pid is the process id in the caller's pid namespace.
 func (p *Process) Pid() int { return p.child.Pid() }
 
-// PidFD is a pidfd of the process. It belongs to the Process.
+// PidFD is a pidfd of the process. It belongs to the Process, which closes it when Wait has seen the end, and in Release.
 func (p *Process) PidFD() *os.File { return p.child.PidFD() }
 
 // Signal sends a signal, never to another process that got the same id. ErrNotRunning: the process has ended.
 func (p *Process) Signal(sig unix.Signal) error {
+	p.mu.Lock()
 	err := p.child.Signal(sig)
-	if errors.Is(err, unix.ESRCH) {
+	p.mu.Unlock()
+	if errors.Is(err, unix.ESRCH) || errors.Is(err, os.ErrClosed) {
 		return ErrNotRunning
 	}
 	if err != nil {
@@ -74,6 +76,10 @@ func (p *Process) Wait(ctx context.Context) (ExitStatus, error) {
 func (p *Process) reap() {
 	defer close(p.done)
 	st, err := p.child.Wait()
+	p.Release()
+	if errors.Is(err, nsenter.ErrStatusTaken) {
+		err = ErrStatusTaken
+	}
 	if err != nil {
 		p.err = err
 		return
@@ -86,4 +92,8 @@ func (p *Process) reap() {
 }
 
 // Release gives the descriptors of a process back that nobody will wait for here. It goes on running.
-func (p *Process) Release() { p.child.Release() }
+func (p *Process) Release() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.child.Release()
+}

@@ -69,14 +69,9 @@ func (r *Runtime) Load(ctx context.Context, id string) (*Container, error) {
 		return nil, &ContainerError{"load", id, err}
 	}
 	c := &Container{rt: r, id: id, dir: &stateDir{dir: filepath.Join(r.root, id)}}
-	rec, err := c.dir.readRecord()
-	if errors.Is(err, fs.ErrNotExist) {
-		err = ErrNotExist
-	}
-	if err != nil {
+	if _, err := c.reload(); err != nil {
 		return nil, &ContainerError{"load", id, err}
 	}
-	c.rec = *rec
 	return c, nil
 }
 

@@ -16,8 +16,8 @@ import (
 // Start lets the program of a created container run. It returns when the program has been executed and the poststart hooks have
 // run; startContainer hooks and an execve that fails are errors of Start. A poststart hook that fails stops the container.
 func (c *Container) Start(ctx context.Context) error {
-	return c.locked(ctx, "start", func() error {
-		status, err := c.status(&c.rec)
+	return c.locked(ctx, "start", func(rec *record) error {
+		status, err := c.status(rec)
 		switch {
 		case err != nil:
 			return err
@@ -32,14 +32,14 @@ func (c *Container) Start(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := c.letGo(ctx, spec); err != nil {
+		if err := c.letGo(ctx, spec, rec); err != nil {
 			return err
 		}
 		if spec.Hooks == nil {
 			return nil
 		}
-		if err := runHooks(ctx, "poststart", spec.Hooks.Poststart, &c.rec); err != nil {
-			return errors.Join(err, ignoreNotRunning(c.rec.signal(unix.SIGKILL)))
+		if err := runHooks(ctx, "poststart", spec.Hooks.Poststart, rec); err != nil {
+			return errors.Join(err, ignoreNotRunning(rec.signal(unix.SIGKILL)))
 		}
 		return nil
 	})
@@ -53,7 +53,7 @@ func ignoreNotRunning(err error) error {
 }
 
 // letGo writes the byte that the init waits for, and follows it until the program runs.
-func (c *Container) letGo(ctx context.Context, spec *specs.Spec) error {
+func (c *Container) letGo(ctx context.Context, spec *specs.Spec, rec *record) error {
 	result, err := openFifo(c.dir.path(resultFifo), unix.O_RDONLY)
 	if err != nil {
 		return err
@@ -79,7 +79,7 @@ func (c *Container) letGo(ctx context.Context, spec *specs.Spec) error {
 		return errors.New("container's init ended before it executed the program")
 	}
 	if err != nil {
-		return c.explainStart(spec, err)
+		return c.explainStart(spec, rec, err)
 	}
 	return os.Remove(c.dir.path(resultFifo))
 }
@@ -95,12 +95,12 @@ func openFifo(path string, mode int) (*os.File, error) {
 
 // explainStart words a failure after start. The plan is compiled again from the stored configuration: the same input gives the
 // same plan, so the index leads to the same step.
-func (c *Container) explainStart(spec *specs.Spec, err error) error {
+func (c *Container) explainStart(spec *specs.Spec, rec *record, err error) error {
 	facts, ferr := c.rt.facts(c.rt.seccompCache())
 	if ferr != nil {
 		return errors.Join(err, ferr)
 	}
-	o := c.rec.planOptions()
+	o := rec.planOptions()
 	comp, cerr := compileCreate(spec, facts, o, func(string) {})
 	if cerr != nil {
 		return err
