@@ -85,10 +85,7 @@ func TestProgramFoundByCapability(t *testing.T) {
 		s.Process.Cwd = "/hidden"
 	})
 	hidden := filepath.Join(c.rootfs(), "hidden")
-	b.mkdir(hidden)
-	if err := exec.Command("cp", busybox, hidden).Run(); err != nil {
-		b.Fatal(err)
-	}
+	b.write(filepath.Join(hidden, "busybox"), b.read(busybox), 0o755)
 	b.chown(hidden, 0, 0, 0o700)
 	c.run().ok().prints("found\n")
 	c.configure(args("/hidden/busybox"), func(s *specs.Spec) {
