@@ -22,10 +22,13 @@ func (c *compiler) explain(err error) error {
 		return explainLookup(op, ie)
 	}
 	if op, ok := it.Op.(nsenter.ProcExec); ok {
-		return fmt.Errorf("exec %q: %w", op.Args[0], explainErrno(ie))
+		return fmt.Errorf("exec: %q: %w", op.Args[0], explainErrno(ie))
 	}
 	if op, ok := it.Op.(nsenter.HookRun); ok {
 		return fieldError(it.Because, fmt.Errorf("hook %s: %w", op.Path, explainHook(ie)))
+	}
+	if op, ok := it.Op.(nsenter.RootOpen); ok && op.Base != "" && ie.Errno == unix.EXDEV {
+		return fmt.Errorf("%s %s: it leads out of the bundle %s: %w", it.Because, op.Path, op.Base, ie.Errno)
 	}
 	object := objectOf(it.Op)
 	if object != "" {
@@ -77,7 +80,7 @@ func explainStep(op nsenter.Op, ie *nsenter.InitError) string {
 			s += " " + m.Fstype
 		}
 	}
-	if ie.Detail != "" && ie.Errno != 0 {
+	if ie.Detail != "" && ie.Detail != objectOf(op) && ie.Errno != 0 {
 		s += " (" + ie.Detail + ")"
 	}
 	return s

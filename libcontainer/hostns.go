@@ -88,9 +88,18 @@ func writeProc(path, value string) error {
 	}
 	defer unix.Close(fd)
 	if _, err := unix.Write(fd, []byte(value)); err != nil {
-		return fmt.Errorf("write %q to %s: %w", value, path, err)
+		return fmt.Errorf("write %s to %s: %w", shortened(value), path, err)
 	}
 	return nil
+}
+
+// shortened quotes a value for an error: a map of ids can be as long as the kernel takes, 4096 bytes, or too long for it.
+func shortened(value string) string {
+	const most = 64
+	if len(value) > most {
+		return fmt.Sprintf("%q... (%d bytes)", value[:most], len(value))
+	}
+	return strconv.Quote(value)
 }
 
 func (o hostOOMScore) run(_ context.Context, r *runner) error {

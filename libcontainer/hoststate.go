@@ -60,10 +60,10 @@ func (o hostAnnounce) run(_ context.Context, r *runner) error {
 	if o.PidFile == "" {
 		return nil
 	}
-	r.announced = true
 	if err := replaceFile(o.PidFile, []byte(strconv.Itoa(r.child.Pid())), 0o644); err != nil {
 		return fmt.Errorf("pid file: %w", err)
 	}
+	r.announced = true
 	return nil
 }
 

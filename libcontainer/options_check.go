@@ -27,6 +27,9 @@ func checkOptions(p *specs.Process, s Stdio, pidFile string) error {
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
 		return fmt.Errorf("pid file: %s: %w", dir, unix.ENOTDIR)
 	}
+	if err := unix.Stat(pidFile, &st); err == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		return fmt.Errorf("pid file: %s: %w", pidFile, unix.EISDIR)
+	}
 	return nil
 }
 

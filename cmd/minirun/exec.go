@@ -12,7 +12,8 @@ import (
 
 type execFlags struct {
 	consoleSocket, pidFDSocket, pidFile   string
-	process, cwd, user                    string
+	process, cwd                          string
+	user                                  *string // nil: as in the configuration
 	label, apparmor, cgroup               string
 	env, caps, gids                       list
 	tty, detach, noNewPrivs, ignorePaused bool
@@ -42,7 +43,7 @@ func (c *execFlags) register(f *flags) {
 	f.alias("e", "env")
 	f.BoolVar(&c.tty, "tty", false, "give the program a terminal")
 	f.alias("t", "tty")
-	f.StringVar(&c.user, "user", "", "UID or UID:GID, numbers")
+	f.Func("user", "UID or UID:GID, numbers", func(s string) error { c.user = &s; return nil })
 	f.alias("u", "user")
 	f.Var(&c.gids, "additional-gids", "supplementary group; may be repeated")
 	f.alias("g", "additional-gids")
@@ -180,16 +181,16 @@ func addOnce(set []string, name string) []string {
 
 // setUser takes numbers only: names would be looked up in a file that the image controls.
 func (c *execFlags) setUser(p *specs.Process) error {
-	if c.user != "" {
-		uid, gid, hasGID := strings.Cut(c.user, ":")
+	if c.user != nil {
+		uid, gid, hasGID := strings.Cut(*c.user, ":")
 		n, err := parseID(uid)
 		if err != nil {
-			return usagef("exec: --user %q: the uid must be a number: %v", c.user, err)
+			return usagef("exec: --user %q: the uid must be a number: %v", *c.user, err)
 		}
 		p.User.UID = n
 		if hasGID {
 			if n, err = parseID(gid); err != nil {
-				return usagef("exec: --user %q: the gid must be a number: %v", c.user, err)
+				return usagef("exec: --user %q: the gid must be a number: %v", *c.user, err)
 			}
 			p.User.GID = n
 		}

@@ -110,12 +110,12 @@ func badBundles() []badCase {
 
 func badRoots() []badCase {
 	return []badCase{
-		{name: "root missing", mods: []mod{rootPath("nope")}, want: "root.path nope: openat2 (nope): no such file or directory"},
-		{name: "root is a file", mods: []mod{rootPath("config.json")}, want: "root.path config.json: openat2 (config.json): not a directory"},
+		{name: "root missing", mods: []mod{rootPath("nope")}, want: "root.path nope: openat2: no such file or directory"},
+		{name: "root is a file", mods: []mod{rootPath("config.json")}, want: "root.path config.json: openat2: not a directory"},
 		{
 			name: "root is a symlink out of the bundle", mods: []mod{rootPath("link")},
 			do:   func(c *container) { c.symlink(c.mkdirAt("outside"), filepath.Join(c.bundle, "link")) },
-			want: "root.path link: ",
+			want: "root.path link: it leads out of the bundle ",
 		},
 		{name: "empty root path", mods: []mod{rootPath("")}, want: "root.path: must not be empty"},
 		{name: "no root", mods: []mod{func(s *specs.Spec) { s.Root = nil }}, want: "root: must be set"},
@@ -154,12 +154,12 @@ func badProcesses() []badCase {
 		{
 			name: "wrong format", mods: []mod{args("/bin/text")},
 			do:   func(c *container) { c.write(filepath.Join(c.rootfs(), "bin/text"), "not a program\n", 0o755) },
-			want: `exec "/bin/text": exec format error`,
+			want: `exec: "/bin/text": exec format error`,
 		},
 		{
 			name: "missing interpreter", mods: []mod{args("/bin/script")},
 			do:   func(c *container) { c.write(filepath.Join(c.rootfs(), "bin/script"), "#!/no/interpreter\n", 0o755) },
-			want: `exec "/bin/script": no such file or directory`,
+			want: `exec: "/bin/script": no such file or directory`,
 		},
 		{name: "no PATH", mods: []mod{args("nope"), func(s *specs.Spec) { s.Process.Env = nil }}, want: `exec: "nope": executable file not found in $PATH: no such file or directory`},
 		{
