@@ -95,6 +95,16 @@ func (c *Container) status(rec *record) (specs.ContainerState, error) {
 	return specs.StateRunning, nil
 }
 
+// statusLocked is status for who holds the container's lock: nobody else can be making it, so one without a process is what a killed
+// runtime has left.
+func (c *Container) statusLocked(rec *record) (specs.ContainerState, error) {
+	status, err := c.status(rec)
+	if status == specs.StateCreating {
+		status = specs.StateStopped
+	}
+	return status, err
+}
+
 // waitsForStart tells whether nobody has started the container: start removes the fifo.
 func (c *Container) waitsForStart() bool {
 	var st unix.Stat_t

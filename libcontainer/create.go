@@ -162,6 +162,9 @@ func (r *Runtime) removeDir(ctx context.Context, dir *stateDir) error {
 	}
 	defer dir.unlock()
 	rec, err := dir.readRecord()
+	if errors.Is(err, errNewerState) { // what it says has to be stopped and removed too
+		return err
+	}
 	if err != nil { // made by a runtime that was killed before it wrote its state: there is nothing else
 		return dir.remove()
 	}
@@ -239,7 +242,7 @@ func (c *Container) delete(ctx context.Context, force bool) error {
 		return c.rt.Remove(ctx, c.id)
 	}
 	return c.locked(ctx, "delete", func(rec *record) error {
-		status, err := c.status(rec)
+		status, err := c.statusLocked(rec)
 		if err != nil {
 			return err
 		}

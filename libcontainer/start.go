@@ -17,7 +17,7 @@ import (
 // run; startContainer hooks and an execve that fails are errors of Start. A poststart hook that fails stops the container.
 func (c *Container) Start(ctx context.Context) error {
 	return c.locked(ctx, "start", func(rec *record) error {
-		status, err := c.status(rec)
+		status, err := c.statusLocked(rec)
 		switch {
 		case err != nil:
 			return err

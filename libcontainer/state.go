@@ -26,6 +26,8 @@ const (
 // stateVersion is raised when a field changes its meaning; a file of a newer version is refused.
 const stateVersion = 1
 
+var errNewerState = errors.New("this program knows up to")
+
 // record is the state on disk. It is written before the first kernel object exists and holds everything that is needed to find and
 // remove what was made, whenever the runtime was killed.
 type record struct {
@@ -83,7 +85,7 @@ func (d *stateDir) readRecord() (*record, error) {
 		return nil, fmt.Errorf("state file %s: %w", d.path(stateFile), err)
 	}
 	if r.Version > stateVersion {
-		return nil, fmt.Errorf("state file %s: version %d, this program knows up to %d", d.path(stateFile), r.Version, stateVersion)
+		return nil, fmt.Errorf("state file %s: version %d, %w %d", d.path(stateFile), r.Version, errNewerState, stateVersion)
 	}
 	return r, nil
 }

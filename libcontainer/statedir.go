@@ -38,7 +38,11 @@ func makeStateDir(root, id string) (*stateDir, error) {
 	if err := d.open(); err != nil {
 		return nil, errors.Join(err, os.Remove(d.dir))
 	}
-	if locked, err := d.tryLock(); !locked { // a concurrent "delete --force" was faster
+	locked, err := d.tryLock()
+	if locked {
+		locked, err = d.current()
+	}
+	if !locked { // a concurrent "delete --force" was faster
 		d.unlock()
 		return nil, errors.Join(ErrExist, err)
 	}
@@ -86,24 +90,24 @@ func (d *stateDir) lock(ctx context.Context) error {
 		case <-time.After(wait):
 		}
 	}
-	if gone, err := d.replaced(); gone || err != nil {
+	if current, err := d.current(); !current {
 		d.unlock()
 		return errors.Join(err, ErrNotExist)
 	}
 	return nil
 }
 
-// replaced tells whether the path no longer leads to the directory that is locked.
-func (d *stateDir) replaced() (bool, error) {
+// current tells whether the path still leads to the directory that is locked.
+func (d *stateDir) current() (bool, error) {
 	var held, now unix.Stat_t
 	if err := unix.Fstat(int(d.fd.Fd()), &held); err != nil {
 		return false, fmt.Errorf("state directory: fstat: %w", err)
 	}
 	err := unix.Lstat(d.dir, &now)
 	if errors.Is(err, unix.ENOENT) {
-		return true, nil
+		return false, nil
 	}
-	return err == nil && (held.Ino != now.Ino || held.Dev != now.Dev), err
+	return err == nil && held.Ino == now.Ino && held.Dev == now.Dev, err
 }
 
 // busy tells whether another process holds the lock, without waiting.

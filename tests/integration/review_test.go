@@ -117,3 +117,31 @@ func TestHomeEmptyLast(t *testing.T) {
 	c := b.container(args("env"), env("HOME=/a", "HOME="))
 	b.contains("environment", c.run().ok().stdout, "HOME=/root\n")
 }
+
+// What a runtime that was killed before there was a process has left can be deleted, and cannot be started.
+func TestDeleteHalfMade(t *testing.T) {
+	b := newBox(t)
+	c := b.container(func(s *specs.Spec) {
+		s.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "kill -9 $PPID; true"}}}}
+	})
+	if r := c.create(); r.code != 137 {
+		b.Fatalf("create: exit code %d, stderr: %s", r.code, r.stderr)
+	}
+	c.exists = true
+	c.waitStatus("stopped")
+	c.start().fails(1, "stopped")
+	c.delete().ok()
+}
+
+// The state of a container that a newer version has made is not thrown away.
+func TestDeleteForceOfNewerState(t *testing.T) {
+	b := newBox(t)
+	c := b.container(sleeping())
+	c.runDetached().ok()
+	path := filepath.Join(b.state, c.id, "minirun.json")
+	text := b.read(path)
+	b.write(path, `{"version": 1000}`, 0o600)
+	b.do("delete", "--force", c.id).fails(1, "version 1000")
+	b.write(path, text, 0o600)
+	c.waitStatus("running")
+}
