@@ -83,6 +83,7 @@ type Child struct {
 	pid    int
 	pidfd  *os.File
 	sock   *os.File
+	forks  int // how often it will still become another process
 	final  bool
 	reaped bool
 	taken  bool // reaped by somebody else: there is no status
@@ -104,8 +105,12 @@ func (c *Child) Next(ctx context.Context) (Event, error) {
 	for {
 		m, err := c.receive(ctx)
 		if ctx.Err() != nil {
-			closeAll(m.files)
-			return Event{}, errors.Join(context.Cause(ctx), c.Kill())
+			if err == nil && m.kind == eventChild {
+				err = c.follow(m)
+			} else {
+				closeAll(m.files)
+			}
+			return Event{}, errors.Join(context.Cause(ctx), err, c.Kill())
 		}
 		if err != nil {
 			return Event{}, errors.Join(fmt.Errorf("read from init: %w", err), c.Kill())
@@ -131,11 +136,16 @@ func (c *Child) Next(ctx context.Context) (Event, error) {
 }
 
 // receive waits for a message or for the end of ctx, which shuts the socket down. That is over when it returns: the socket may be closed.
+// Before a fork only the side that the init reads from is shut down: it ends there, and what it forked until then is still told.
 func (c *Child) receive(ctx context.Context) (message, error) {
+	how := unix.SHUT_RDWR
+	if c.forks > 0 {
+		how = unix.SHUT_WR
+	}
 	done := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(done)
-		_ = unix.Shutdown(int(c.sock.Fd()), unix.SHUT_RDWR)
+		_ = unix.Shutdown(int(c.sock.Fd()), how)
 	})
 	m, err := receive(c.sock)
 	if !stop() {
@@ -175,6 +185,7 @@ func (c *Child) follow(m message) error {
 	c.pidfd.Close()
 	c.pid, c.pidfd, c.reaped = int(m.value), m.files[0], false
 	c.taken = false
+	c.forks--
 	return nil
 }
 
@@ -209,6 +220,9 @@ func (c *Child) Signal(sig unix.Signal) error {
 
 // Kill ends the process with SIGKILL and reaps it.
 func (c *Child) Kill() error {
+	if err := c.settle(); err != nil {
+		return err
+	}
 	c.closeSocket()
 	if c.reaped {
 		return nil
@@ -217,6 +231,36 @@ func (c *Child) Kill() error {
 		return fmt.Errorf("kill init: %w", err)
 	}
 	return c.reap()
+}
+
+// settle has an init that is about to become another process do so, or end. Killed in between, it would leave a child of this program
+// that nobody knows the id of; unreaped, that one would also keep the pid namespace that it is in from ending.
+func (c *Child) settle() error {
+	if c.forks == 0 || c.sock == nil || c.reaped {
+		return nil
+	}
+	fd := int(c.sock.Fd())
+	if err := unix.Shutdown(fd, unix.SHUT_WR); err != nil {
+		return fmt.Errorf("shut the init's socket down: %w", err)
+	}
+	limit := unix.NsecToTimeval(int64(deathWait))
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit); err != nil {
+		return fmt.Errorf("limit the wait for the init: %w", err)
+	}
+	for c.forks > 0 {
+		m, err := receive(c.sock)
+		if err == nil && m.kind == eventChild {
+			if err := c.follow(m); err != nil {
+				return err
+			}
+			continue
+		}
+		closeAll(m.files)
+		if err != nil || m.kind == 0 {
+			return nil // it has ended, or does not move: a kill leaves nothing
+		}
+	}
+	return nil
 }
 
 func (c *Child) reap() error {

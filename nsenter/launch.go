@@ -116,6 +116,17 @@ func (p *Plan) slots() int {
 	return n
 }
 
+// forks returns how often the init becomes another process.
+func (p *Plan) forks() int {
+	n := 0
+	for _, it := range p.Items {
+		if _, ok := it.Op.(ProcFork); ok {
+			n++
+		}
+	}
+	return n
+}
+
 func (l *Launch) spawn(lay layout, host *os.File) (*Child, error) {
 	pidfd := -1
 	sys := &syscall.SysProcAttr{
@@ -132,7 +143,7 @@ func (l *Launch) spawn(lay layout, host *os.File) (*Child, error) {
 	if pidfd < 0 {
 		return nil, errors.Join(errors.New("start init: no pidfd from clone"), reapByPid(pid))
 	}
-	return &Child{pid: pid, pidfd: os.NewFile(uintptr(pidfd), "pidfd"), sock: host}, nil
+	return &Child{pid: pid, pidfd: os.NewFile(uintptr(pidfd), "pidfd"), sock: host, forks: l.Plan.forks()}, nil
 }
 
 func reapByPid(pid int) error {
