@@ -82,15 +82,15 @@ func (c *Container) status(rec *record) (specs.ContainerState, error) {
 		}
 		return specs.StateStopped, nil
 	}
-	if c.waitsForStart() {
-		return specs.StateCreated, nil
-	}
 	if rec.Cgroup != nil {
 		cg := cgroups.Open(*rec.Cgroup)
 		defer cg.Close()
-		if frozen, err := cg.Frozen(); err == nil && frozen {
+		if frozen, err := cg.Frozen(); err == nil && frozen { // also one that waits: start would wait for it
 			return statusPaused, nil
 		}
+	}
+	if c.waitsForStart() {
+		return specs.StateCreated, nil
 	}
 	return specs.StateRunning, nil
 }

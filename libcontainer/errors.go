@@ -3,6 +3,8 @@ package libcontainer
 import (
 	"errors"
 	"fmt"
+
+	"github.com/minirun/minirun/cgroups"
 )
 
 // Errors that callers tell apart with errors.Is. The texts are those that callers of runtimes search for.
@@ -44,6 +46,10 @@ func (e *ContainerError) Unwrap() error { return e.Err }
 // fieldError names the field of the configuration, or the object, that something went wrong for.
 func fieldError(field string, err error) error {
 	if field == "" || err == nil {
+		return err
+	}
+	var known *cgroups.FieldError
+	if errors.As(err, &known) { // it names a field already, and more exactly
 		return err
 	}
 	return fmt.Errorf("%s: %w", field, err)

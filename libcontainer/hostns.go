@@ -31,7 +31,38 @@ func (o hostOpenNamespace) run(_ context.Context, r *runner) error {
 		return fmt.Errorf("%s is a %s namespace, not a %s namespace: %w", o.Path,
 			strings.Join(namespaceNames(uint64(flag)), ""), o.Kind, unix.EINVAL)
 	}
+	if err := r.ownNamespace(o, fd); err != nil {
+		f.Close()
+		return err
+	}
 	r.slots[o.Slot] = f
+	return nil
+}
+
+// ownNamespace refuses the caller's own namespace where the configuration changes something of it: that would change the host.
+func (r *runner) ownNamespace(o hostOpenNamespace, fd int) error {
+	var change string
+	switch s := r.c.spec; {
+	case o.Kind == specs.UTSNamespace && (s.Hostname != "" || s.Domainname != ""):
+		change = "hostname"
+	case o.Kind == specs.NetworkNamespace && len(r.c.linux().Sysctl) > 0:
+		for name := range r.c.linux().Sysctl {
+			if path, _ := specs.SysctlPath(name); strings.HasPrefix(path, "net/") {
+				change = "linux.sysctl"
+			}
+		}
+	}
+	if change == "" {
+		return nil
+	}
+	name := map[specs.LinuxNamespaceType]string{specs.UTSNamespace: "uts", specs.NetworkNamespace: "net"}[o.Kind]
+	var theirs, ours unix.Stat_t
+	if err := errors.Join(unix.Fstat(fd, &theirs), unix.Stat("/proc/self/ns/"+name, &ours)); err != nil {
+		return fmt.Errorf("stat of %s namespaces: %w", o.Kind, err)
+	}
+	if theirs.Ino == ours.Ino && theirs.Dev == ours.Dev {
+		return fmt.Errorf("%s is the %s namespace of the host, which %s would change: %w", o.Path, o.Kind, change, unix.EINVAL)
+	}
 	return nil
 }
 

@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -144,4 +145,39 @@ func TestDeleteForceOfNewerState(t *testing.T) {
 	b.do("delete", "--force", c.id).fails(1, "version 1000")
 	b.write(path, text, 0o600)
 	c.waitStatus("running")
+}
+
+// A namespace of the host that is given by its path is not changed.
+func TestOwnNamespaceByPath(t *testing.T) {
+	b := newBox(t)
+	uts := b.container(namespace(specs.UTSNamespace, "/proc/self/ns/uts"), func(s *specs.Spec) { s.Hostname = "not-" + b.name })
+	uts.run().fails(1, "linux.namespaces", "hostname would change")
+	net := b.container(namespace(specs.NetworkNamespace, "/proc/self/ns/net"), func(s *specs.Spec) {
+		s.Linux.Sysctl = map[string]string{"net.ipv4.ping_group_range": "0 0"}
+	})
+	net.run().fails(1, "linux.namespaces", "linux.sysctl would change")
+}
+
+// A created container that is frozen is an error of start, which does not wait for it.
+func TestStartFrozen(t *testing.T) {
+	b := newBox(t)
+	c := b.container(sleeping())
+	c.create().ok()
+	c.freeze(true)
+	c.waitStatus("paused")
+	c.start().fails(1, "paused")
+	c.freeze(false)
+	c.start().ok()
+}
+
+// freeze stops all processes of the container, or lets them go on.
+func (c *container) freeze(frozen bool) {
+	c.Helper()
+	controller, file, values := "freezer", "freezer.state", map[bool]string{true: "FROZEN", false: "THAWED"}
+	if pureV2() {
+		controller, file, values = "pids", "cgroup.freeze", map[bool]string{true: "1", false: "0"}
+	}
+	if err := os.WriteFile(filepath.Join(c.cgroupDir(controller), file), []byte(values[frozen]), 0o644); err != nil {
+		c.Fatal(err)
+	}
 }
