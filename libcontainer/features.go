@@ -27,13 +27,16 @@ func Features() *specs.Features {
 // container that is not what was asked for.
 func (c *compiler) unsupported() {
 	l := c.linux()
-	for field, set := range map[string]bool{
-		"linux.netDevices":   len(l.NetDevices) > 0,
-		"linux.intelRdt":     l.IntelRdt != nil,
-		"linux.memoryPolicy": l.MemoryPolicy != nil,
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{
+		{"linux.intelRdt", l.IntelRdt != nil},
+		{"linux.memoryPolicy", l.MemoryPolicy != nil},
+		{"linux.netDevices", len(l.NetDevices) > 0},
 	} {
-		if set {
-			c.fail(field, "this version does not support it")
+		if f.set {
+			c.fail(f.name, "this version does not support it")
 		}
 	}
 	if c.process != nil && c.process.ExecCPUAffinity != nil && c.exec != nil {
