@@ -2,6 +2,7 @@ package libcontainer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -56,7 +57,10 @@ func (o hostMakeUserns) run(ctx context.Context, r *runner) error {
 	}
 	defer child.Release()
 	defer child.Kill()
-	if _, err := child.Next(ctx); err != nil {
+	var ie *nsenter.InitError
+	if _, err := child.Next(ctx); errors.As(err, &ie) {
+		return fmt.Errorf("user namespace of the mount: %s: %w", ie.Step, ie.Errno) // its index is of this plan, not of the container's
+	} else if err != nil {
 		return err
 	}
 	if err := writeIDMaps(ctx, child.Pid(), o.UID, o.GID); err != nil {
