@@ -74,7 +74,7 @@ func realtimeSignal(name string) (unix.Signal, bool) {
 		n := 0
 		if rest != "" {
 			var err error
-			if n, err = strconv.Atoi(rest); err != nil {
+			if n, err = strconv.Atoi(rest); err != nil || rest[0] != '+' && rest[0] != '-' {
 				return 0, false
 			}
 		}

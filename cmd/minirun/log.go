@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -52,27 +51,11 @@ func (a *app) fatal(err error, command string) int {
 	if a.logFile != nil || a.logFormat != "json" || a.log == nil {
 		fmt.Fprintln(a.stderr, text)
 	}
-	var code *exitError
-	if errors.As(err, &code) {
-		return code.status
-	}
 	if command == "exec" {
 		return 255
 	}
 	return 1
 }
-
-// exitError carries an exit status of its own.
-type exitError struct {
-	status int
-	err    error
-}
-
-// Error implements error.
-func (e *exitError) Error() string { return e.err.Error() }
-
-// Unwrap returns the reason.
-func (e *exitError) Unwrap() error { return e.err }
 
 // oneLine joins the parts of an error that stand on lines of their own: log readers want one record on one line.
 func oneLine(err error) string {
