@@ -190,16 +190,6 @@ func options(bundle, id string, s *specs.Spec) libcontainer.CreateOptions {
 	return libcontainer.CreateOptions{Bundle: bundle, Spec: s}
 }
 
-// eventually waits for a condition.
-func eventually(t *testing.T, what string, f func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !f(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", patience, what)
-		}
-	}
-}
-
 // noError ends the test for an error.
 func noError(t *testing.T, err error) {
 	t.Helper()
