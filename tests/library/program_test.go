@@ -30,7 +30,9 @@ func TestExampleProgram(t *testing.T) {
 			t.Errorf("output %q, want %q", out, want)
 		}
 	}
-	checkNothingLeft(t, "/run/minirun-example")
+	const root = "/run/minirun-example"
+	checkNothingLeft(t, root)
+	noError(t, os.RemoveAll(root))
 }
 
 func checkStatic(t *testing.T, path string) {
