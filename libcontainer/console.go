@@ -83,8 +83,12 @@ func sendFile(path, payload string, f *os.File) error {
 
 // listenerState is what the agent gets with the listener of a seccomp filter (config-linux.md, seccomp).
 func (r *runner) listenerState(metadata string) specs.ContainerProcessState {
+	status := specs.StateCreating
+	if r.c.exec != nil {
+		status = specs.StateRunning
+	}
 	return specs.ContainerProcessState{
 		Version: r.rec.OCIVersion, Fds: []string{specs.SeccompFdName}, Pid: r.child.Pid(), Metadata: metadata,
-		State: r.rec.state(specs.StateCreating, r.rec.Pid),
+		State: r.rec.state(status, r.rec.Pid),
 	}
 }

@@ -89,7 +89,10 @@ func (c *Container) status(rec *record) (specs.ContainerState, error) {
 			return statusPaused, nil
 		}
 	}
-	if c.waitsForStart() {
+	switch {
+	case c.dir.has(makingFifo):
+		return specs.StateCreating, nil
+	case c.dir.has(startFifo): // start removes it
 		return specs.StateCreated, nil
 	}
 	return specs.StateRunning, nil
@@ -103,12 +106,6 @@ func (c *Container) statusLocked(rec *record) (specs.ContainerState, error) {
 		status = specs.StateStopped
 	}
 	return status, err
-}
-
-// waitsForStart tells whether nobody has started the container: start removes the fifo.
-func (c *Container) waitsForStart() bool {
-	var st unix.Stat_t
-	return unix.Lstat(c.dir.path(startFifo), &st) == nil
 }
 
 // Signal sends a signal to the container's first process. ErrNotRunning: there is none any more.

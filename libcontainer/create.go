@@ -111,13 +111,13 @@ func (r *Runtime) makeContainer(ctx context.Context, id string, o CreateOptions,
 	}
 	defer dir.unlock()
 	m := &runner{
-		rt: r, c: p.compiler, stdio: o.Stdio, keep: o.PreserveFiles, dir: dir,
+		rt: r, c: p.compiler, stdio: o.Stdio, keep: o.PreserveFiles, dir: dir, raw: p.raw,
 		rec: newRecord(id, p.opts, p.spec, p.compiler), slots: map[nsenter.Slot]*os.File{},
 	}
 	defer m.close()
-	err = dir.writeFile(configFile, p.raw)
-	if err == nil {
-		err = m.run(ctx)
+	err = m.run(ctx)
+	if err == nil && !run {
+		err = os.Rename(dir.path(makingFifo), dir.path(startFifo))
 	}
 	if err != nil {
 		return nil, errors.Join(err, m.undo(ctx, p.spec))

@@ -27,6 +27,15 @@ func (o hostRecordState) Fields() []nsenter.Field {
 	return []nsenter.Field{{Name: "start", Value: o.Start}, {Name: "result", Value: o.Result}}
 }
 
+// hostKeepConfig copies the configuration into the state directory.
+type hostKeepConfig struct{}
+
+// OpName implements nsenter.Op.
+func (hostKeepConfig) OpName() string { return "state.config" }
+
+// Fields implements nsenter.Op.
+func (hostKeepConfig) Fields() []nsenter.Field { return nil }
+
 // hostRecordPid adds the process id to the state file: from here on the init may outlive the runtime.
 type hostRecordPid struct{}
 

@@ -23,7 +23,7 @@ func (o hostRecordState) run(_ context.Context, r *runner) error {
 	if o.Start == nsenter.NoSlot {
 		return nil
 	}
-	for slot, name := range map[nsenter.Slot]string{o.Start: startFifo, o.Result: resultFifo} {
+	for slot, name := range map[nsenter.Slot]string{o.Start: makingFifo, o.Result: resultFifo} {
 		path := r.dir.path(name)
 		if err := unix.Mkfifo(path, 0o600); err != nil {
 			return fmt.Errorf("mkfifo %s: %w", path, err)
@@ -36,6 +36,11 @@ func (o hostRecordState) run(_ context.Context, r *runner) error {
 		r.slots[slot] = os.NewFile(uintptr(fd), path)
 	}
 	return nil
+}
+
+// run keeps the configuration as it was: exec and poststop hooks take it from here.
+func (hostKeepConfig) run(_ context.Context, r *runner) error {
+	return r.dir.writeFile(configFile, r.raw)
 }
 
 func (hostRecordPid) run(_ context.Context, r *runner) error {

@@ -20,7 +20,7 @@ func (c *compiler) planCreate() {
 	c.openSources()       // host: bind sources that the container's user cannot reach
 	c.makeCgroup()        // host: a version 2 directory, for the process to be born in
 	c.spawn()             // host
-	c.limitCgroup()       // host: version 1 directories, limits, while the init begins
+	c.limitCgroup()       // host: copy of the configuration, version 1 directories, limits, while the init begins
 	c.joinNamespaces()    // init: non-user namespaces, as the caller's root
 	c.userNamespace()     // init, host: maps
 	c.unshareNamespaces() // init

@@ -162,6 +162,7 @@ func (c *compiler) makeCgroup() {
 
 // limitCgroup makes the version 1 directories and writes the limits while the init is busy with its first mounts, which do not count much.
 func (c *compiler) limitCgroup() {
+	c.add("config.json", hostKeepConfig{})
 	if c.cgroup.joined() > 0 {
 		c.add("linux.resources", hostLimitCgroup{c.cgroup.writes})
 	}

@@ -23,6 +23,7 @@ type runner struct {
 
 	dir *stateDir
 	rec *record
+	raw []byte // the configuration as it was read
 
 	slots     map[nsenter.Slot]*os.File // filled before spawn
 	child     *nsenter.Child

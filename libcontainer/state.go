@@ -20,6 +20,8 @@ const (
 	stateFile  = "minirun.json"
 	configFile = "config.json"
 	startFifo  = "start.fifo"
+	// makingFifo is startFifo's name until the container is created: hooks inside may still run.
+	makingFifo = "start.fifo.making"
 	resultFifo = "result.fifo"
 )
 
@@ -91,11 +93,7 @@ func (d *stateDir) readRecord() (*record, error) {
 }
 
 func (d *stateDir) writeRecord(r *record) error {
-	b, err := json.Marshal(r)
-	if err != nil {
-		return fmt.Errorf("state of the container: %w", err)
-	}
-	return d.writeFile(stateFile, b)
+	return d.writeFile(stateFile, r.encode())
 }
 
 // startTime returns the start time of a process and whether it is alive: a zombie is not.

@@ -128,9 +128,45 @@ func (d *stateDir) unlock() {
 	}
 }
 
-// writeFile replaces a file as a whole. The directory is on a tmpfs, or what is in it does not outlive a boot: no fsync.
+// has tells whether there is a file.
+func (d *stateDir) has(name string) bool {
+	var st unix.Stat_t
+	return unix.Lstat(d.path(name), &st) == nil
+}
+
+// writeFile replaces a file as a whole. Who holds the lock is the only writer, so the temporary file has one name, and what a killed process
+// left of it is overwritten. The directory is on a tmpfs, or what is in it does not outlive a boot: no fsync.
 func (d *stateDir) writeFile(name string, content []byte) error {
-	return replaceFile(d.path(name), content, 0o600)
+	temp := d.path("." + name)
+	fd, err := unix.Open(temp, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return fmt.Errorf("state directory: open %s: %w", temp, err)
+	}
+	err = writeAll(fd, content)
+	if cerr := unix.Close(fd); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return fmt.Errorf("state directory: write %s: %w", temp, err)
+	}
+	if err := unix.Rename(temp, d.path(name)); err != nil {
+		return fmt.Errorf("state directory: rename %s: %w", temp, err)
+	}
+	return nil
+}
+
+func writeAll(fd int, b []byte) error {
+	for len(b) > 0 {
+		n, err := unix.Write(fd, b)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return nil
 }
 
 // remove deletes the directory, the state file last, so that a half-removed container can still be found.
@@ -147,7 +183,15 @@ func (d *stateDir) remove() error {
 			return fmt.Errorf("state directory: %w", err)
 		}
 	}
-	return os.RemoveAll(d.dir)
+	for _, remove := range []func() error{
+		func() error { return unix.Unlink(d.path(stateFile)) },
+		func() error { return unix.Rmdir(d.dir) },
+	} {
+		if err := remove(); err != nil && !errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("state directory: remove %s: %w", d.dir, err)
+		}
+	}
+	return nil
 }
 
 // replaceFile writes a file and renames it over path. The name of the temporary file is new each time, so one that a killed

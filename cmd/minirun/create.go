@@ -92,6 +92,9 @@ func absolute(path string) (string, error) {
 
 // preserved returns so many descriptors from 3 on.
 func preserved(n int) ([]*os.File, error) {
+	if n < 0 {
+		return nil, usagef("--preserve-fds %d: it must not be negative", n)
+	}
 	var files []*os.File
 	for fd := 3; fd < 3+n; fd++ {
 		f := os.NewFile(uintptr(fd), "descriptor "+strconv.Itoa(fd))
