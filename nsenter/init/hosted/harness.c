@@ -9,6 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static unsigned long calls;
 static int verbose;
+static int replay; /* inputs are from a corpus that may be older than the table: they get this one's hash */
 
 void record_call(long nr)
 {
@@ -78,6 +79,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(plan, data + sizeof(seed), size);
 	if (seed & 1)
 		repair(plan, size);
+	else if (replay && size >= sizeof(struct plan_header))
+		memcpy(((struct plan_header *)(void *)plan)->table, build_id.table, sizeof(build_id.table));
 	if (plan_check(plan, size, &p, &why, &index) == 0)
 		carry_out(&p, seed);
 	free(plan);
@@ -175,6 +178,7 @@ int main(int argc, char **argv)
 	if (argc < 3)
 		return 2;
 	verbose = getenv("HARNESS_VERBOSE") != NULL;
+	replay = 1;
 	for (int i = 2; i < argc; i++) {
 		size_t size;
 		uint8_t *b = slurp(argv[i], &size);
@@ -185,8 +189,10 @@ int main(int argc, char **argv)
 			LLVMFuzzerTestOneInput(b, size);
 		free(b);
 	}
-	if (str_equal(argv[1], "run"))
+	if (str_equal(argv[1], "run")) {
 		printf("%d inputs, %lu system calls\n", argc - 2, calls);
+		r |= calls == 0; /* nothing was carried out: the inputs are of another table, and must be made anew (make fuzz) */
+	}
 	return r;
 }
 
