@@ -31,15 +31,14 @@ type foreground struct {
 	rest    *time.Timer // starts to collect the signals that hardly anybody sends
 }
 
-// restDelay is when the real-time signals and other rare ones join. Each signal that is collected costs two switches of thread, all 64 of
-// them a millisecond: as much as a sixth of a short container's life.
+// restDelay is when all other signals join. Each signal that is collected costs two switches of thread, all 64 of them some milliseconds: as much
+// as a short container's life.
 const restDelay = 20 * time.Millisecond
 
-// newForeground starts to collect signals, before there is a program: none that people and supervisors send comes too early.
+// newForeground starts to collect signals, before there is a program: none that people and supervisors end a command with comes too early.
 func newForeground(a *app) *foreground {
 	fg := &foreground{a: a, signals: make(chan os.Signal, 128), restore: func() {}}
-	signal.Notify(fg.signals, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM,
-		unix.SIGCONT, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGWINCH)
+	signal.Notify(fg.signals, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM)
 	fg.rest = time.AfterFunc(restDelay, func() { signal.Notify(fg.signals) })
 	return fg
 }
@@ -47,6 +46,7 @@ func newForeground(a *app) *foreground {
 // console takes the controlling side of the program's terminal (libcontainer.Stdio.Console).
 func (fg *foreground) console(master *os.File) error {
 	fg.master = master
+	signal.Notify(fg.signals, unix.SIGWINCH, unix.SIGCONT, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU)
 	fg.resize()
 	if in := int(fg.a.stdin.Fd()); term.IsTerminal(in) {
 		old, err := term.MakeRaw(in)
