@@ -32,9 +32,6 @@ func (c *Container) exec(ctx context.Context, o ExecOptions) (*Process, error) {
 	if o.Process == nil {
 		return nil, errors.New("process: it is needed")
 	}
-	if o.SubCgroup != "" {
-		return nil, errors.New("cgroup: this version starts programs in the container's own cgroup only")
-	}
 	if err := c.rt.validate(specs.ValidateProcess(o.Process)); err != nil {
 		return nil, err
 	}
@@ -103,6 +100,13 @@ func (c *Container) execRunner(rec *record, spec *specs.Spec, o ExecOptions, tar
 	po := planOptions{
 		id: c.id, bundle: rec.Bundle, run: true, noNewKeyring: rec.NoNewKeyring, preserve: len(o.PreserveFiles),
 		pidFile: o.PidFile, pidFDSocket: o.PidFDSocket,
+	}
+	if rec.Cgroup != nil && len(o.SubCgroups) > 0 {
+		at, err := subCgroups(*rec.Cgroup, o.SubCgroups)
+		if err != nil {
+			return nil, err
+		}
+		rec.Cgroup = &at
 	}
 	comp, err := compileExec(spec, o.Process, rec, facts, po, c.rt.warn)
 	if err != nil {

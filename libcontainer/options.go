@@ -64,8 +64,9 @@ type ExecOptions struct {
 	PreserveFiles []*os.File
 	// IgnorePaused starts the program in a paused container too; it runs when the container is resumed.
 	IgnorePaused bool
-	// SubCgroup is a cgroup below the container's own that the process starts in, a relative path; empty for the container's own.
-	SubCgroup string
+	// SubCgroups are cgroups below the container's own that the process starts in: a relative path for all hierarchies, or
+	// "CONTROLLER[,CONTROLLER...]:PATH" for some. They must exist. A path that leads out of the container's cgroup is an error.
+	SubCgroups []string
 }
 
 // DeleteOptions say how a container is removed.

@@ -14,8 +14,8 @@ type execFlags struct {
 	consoleSocket, pidFDSocket, pidFile   string
 	process, cwd                          string
 	user                                  *string // nil: as in the configuration
-	label, apparmor, cgroup               string
-	env, caps, gids                       list
+	label, apparmor                       string
+	env, caps, gids, cgroups              list
 	tty, detach, noNewPrivs, ignorePaused bool
 	preserveFDs                           int
 }
@@ -55,7 +55,7 @@ func (c *execFlags) register(f *flags) {
 	f.Var(&c.caps, "cap", "capability to add to the bounding, effective and permitted sets; may be repeated")
 	f.alias("c", "cap")
 	f.IntVar(&c.preserveFDs, "preserve-fds", 0, "hand on so many descriptors from 3 on")
-	f.StringVar(&c.cgroup, "cgroup", "", "cgroup below the container's to run in")
+	f.Var(&c.cgroups, "cgroup", "[CONTROLLER[,CONTROLLER...]:]PATH, cgroup below the container's to run in; may be repeated")
 	f.BoolVar(&c.ignorePaused, "ignore-paused", false, "do not refuse a paused container")
 }
 
@@ -72,7 +72,7 @@ func (c *execFlags) exec(ctx context.Context, a *app, args []string) (int, error
 		return 255, err
 	}
 	o := libcontainer.ExecOptions{
-		Process: p, PidFDSocket: c.pidFDSocket, IgnorePaused: c.ignorePaused, SubCgroup: c.cgroup,
+		Process: p, PidFDSocket: c.pidFDSocket, IgnorePaused: c.ignorePaused, SubCgroups: c.cgroups,
 		Stdio: libcontainer.Stdio{Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr},
 	}
 	if o.PidFile, err = absolute(c.pidFile); err != nil {
