@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // A box is the private world of one test: a directory with the state
@@ -18,6 +19,7 @@ type box struct {
 	dir   string // below baseDir
 	name  string // unique; every container id and cgroup of the test starts with it
 	state string // the --root of the test
+	born  time.Time
 
 	mu         sync.Mutex
 	containers []*container
@@ -42,7 +44,7 @@ func newSerialBox(t *testing.T) *box {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	b := &box{T: t, dir: dir, name: filepath.Base(dir), state: filepath.Join(dir, "state")}
+	b := &box{T: t, dir: dir, name: filepath.Base(dir), state: filepath.Join(dir, "state"), born: time.Now()}
 	t.Cleanup(b.close)
 	return b
 }

@@ -22,12 +22,19 @@ import (
 type reaper struct {
 	mu       sync.Mutex
 	commands map[int]bool
-	ended    map[int]unix.WaitStatus
+	ended    map[int]orphanEnd
+}
+
+// orphanEnd is how and when an orphan ended. The kernel gives process ids out again after 32768 others, which the whole suite comes near to: an
+// end is only believed to be that of a process that a test means when it is younger than the test.
+type orphanEnd struct {
+	status unix.WaitStatus
+	at     time.Time
 }
 
 // orphans is the reaper of the test process.
 var orphans = sync.OnceValue(func() *reaper {
-	r := &reaper{commands: map[int]bool{}, ended: map[int]unix.WaitStatus{}}
+	r := &reaper{commands: map[int]bool{}, ended: map[int]orphanEnd{}}
 	go func() {
 		for {
 			r.collect()
@@ -58,7 +65,7 @@ func (r *reaper) reap(pid int) {
 	}
 	var status unix.WaitStatus
 	if got, err := unix.Wait4(pid, &status, unix.WNOHANG, nil); err == nil && got == pid {
-		r.ended[pid] = status
+		r.ended[pid] = orphanEnd{status, time.Now()}
 	}
 }
 
@@ -82,12 +89,12 @@ func (r *reaper) wait(cmd *exec.Cmd) error {
 	return err
 }
 
-// status tells how an orphan ended.
-func (r *reaper) status(pid int) (unix.WaitStatus, bool) {
+// status tells how an orphan ended after a time.
+func (r *reaper) status(pid int, since time.Time) (unix.WaitStatus, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	status, found := r.ended[pid]
-	return status, found
+	end, found := r.ended[pid]
+	return end.status, found && end.at.After(since)
 }
 
 // output runs a program of the host and returns what it printed.
@@ -108,7 +115,7 @@ func (b *box) wait(pid int) int {
 	var status unix.WaitStatus
 	b.until("end of process "+strconv.Itoa(pid)+" as a child of the test", func() bool {
 		var found bool
-		status, found = orphans().status(pid)
+		status, found = orphans().status(pid, b.born)
 		return found
 	})
 	if status.Signaled() {
