@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/minirun/minirun/libcontainer"
 	"github.com/minirun/minirun/specs"
 )
@@ -35,6 +37,8 @@ func (c *createFlags) options(a *app) (libcontainer.CreateOptions, error) {
 		Bundle: c.bundle, PidFDSocket: c.pidFDSocket, NoPivot: c.noPivot, NoNewKeyring: c.noNewKeyring,
 		Stdio: libcontainer.Stdio{Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr},
 	}
+	// The container's cgroups are made with the usual rights, whatever the caller keeps for itself: its users read them.
+	unix.Umask(0o022)
 	err := a.refuseSystemd()
 	if err != nil {
 		return o, err
