@@ -103,7 +103,11 @@ func (c *execFlags) start(ctx context.Context, a *app, ctr *libcontainer.Contain
 	if o.Process.Terminal && o.Stdio.Console == nil {
 		o.Stdio.Console = fg.console
 	}
-	p, err := ctr.Exec(ctx, o)
+	var p *libcontainer.Process
+	err = fg.during(ctx, func(ctx context.Context) (err error) {
+		p, err = ctr.Exec(ctx, o)
+		return err
+	})
 	if err != nil {
 		return 255, err
 	}

@@ -74,6 +74,36 @@ func (fg *foreground) resize() {
 	}
 }
 
+// during carries out what makes the program. As long as there is no program to pass a signal on to, one that asks for the end is an end: f's
+// context is cancelled, and what was half made is removed. Other signals, and one that came too late for that, wait for the program.
+func (fg *foreground) during(ctx context.Context, f func(ctx context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	done := make(chan struct{})
+	var held []os.Signal
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case s := <-fg.signals:
+				held = append(held, s)
+				if s == unix.SIGHUP || s == unix.SIGINT || s == unix.SIGQUIT || s == unix.SIGTERM {
+					cancel(fmt.Errorf("interrupted by %s", unix.SignalName(s.(syscall.Signal))))
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	err := f(ctx)
+	cancel(nil)
+	<-done
+	for _, s := range held {
+		fg.signals <- s
+	}
+	return err
+}
+
 // wait passes signals on until the program ends, and its last output has been shown.
 func (fg *foreground) wait(ctx context.Context, p *libcontainer.Process) (libcontainer.ExitStatus, error) {
 	type end struct {

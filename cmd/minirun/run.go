@@ -67,7 +67,11 @@ func (c *runFlags) attached(ctx context.Context, a *app, rt *libcontainer.Runtim
 	if o.Spec.Process != nil && o.Spec.Process.Terminal {
 		o.Stdio.Console = fg.console
 	}
-	ctr, err := rt.Run(ctx, id, o)
+	var ctr *libcontainer.Container
+	err := fg.during(ctx, func(ctx context.Context) (err error) {
+		ctr, err = rt.Run(ctx, id, o)
+		return err
+	})
 	if err != nil {
 		return 1, err
 	}
