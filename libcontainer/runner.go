@@ -61,16 +61,26 @@ func (r *runner) run(ctx context.Context) error {
 	return nil
 }
 
-// blameMemory names the limit when it was the kernel's memory killer that ended the init.
+// blameMemory names the limit when it was the kernel's memory killer that ended the init, or, for one that is born in the limited
+// cgroup, when there was not even enough to execute it.
 func (r *runner) blameMemory(err error) error {
-	var death *nsenter.DeathError
-	if r.cgroup == nil || !errors.As(err, &death) || death.Status.Signal() != unix.SIGKILL {
-		return err
-	}
-	if n, oerr := r.cgroup.OOMKills(); oerr != nil || n == 0 {
+	if !r.outOfMemory(err) {
 		return err
 	}
 	return fmt.Errorf("linux.resources.memory.limit: too little memory for the container to start: %w", err)
+}
+
+func (r *runner) outOfMemory(err error) bool {
+	res := r.c.linux().Resources
+	if r.cgroup == nil || res == nil || res.Memory == nil || res.Memory.Limit == nil {
+		return false
+	}
+	var death *nsenter.DeathError
+	if !errors.As(err, &death) {
+		return r.child == nil && errors.Is(err, unix.ENOMEM)
+	}
+	n, oerr := r.cgroup.OOMKills()
+	return death.Status.Signal() == unix.SIGKILL && oerr == nil && n > 0
 }
 
 // reports tells whether the init sends a report for an operation that succeeds.

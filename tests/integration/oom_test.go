@@ -12,5 +12,5 @@ import (
 func TestMemoryTooLittleToStart(t *testing.T) {
 	b := newBox(t)
 	c := b.container(func(s *specs.Spec) { s.Linux.Resources.Memory = &specs.LinuxMemory{Limit: ptr(int64(4096))} })
-	c.run().fails(1, "linux.resources.memory.limit", "init was killed by SIGKILL")
+	c.run().fails(1, "linux.resources.memory.limit: too little memory for the container to start: ")
 }
