@@ -66,15 +66,25 @@ func (s *consoleSocket) agent(errno unix.Errno) <-chan specs.ContainerProcessSta
 
 func answer(b *box, listener int, errno unix.Errno) {
 	var call [80]byte
-	if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(listener), notifyReceive, uintptr(unsafe.Pointer(&call))); e != 0 {
+	if e := request(listener, notifyReceive, unsafe.Pointer(&call)); e != 0 {
 		b.Errorf("receive a system call: %v", e)
 		return
 	}
 	var reply [24]byte
 	copy(reply[:8], call[:8])
 	binary.NativeEndian.PutUint32(reply[16:], uint32(-int32(errno)))
-	if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(listener), notifySend, uintptr(unsafe.Pointer(&reply))); e != 0 {
+	if e := request(listener, notifySend, unsafe.Pointer(&reply)); e != 0 {
 		b.Errorf("answer a system call: %v", e)
+	}
+}
+
+// request is an ioctl that is done again after a signal, of which the Go runtime sends itself some.
+func request(fd int, number uintptr, argument unsafe.Pointer) unix.Errno {
+	for {
+		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), number, uintptr(argument))
+		if errno != unix.EINTR {
+			return errno
+		}
 	}
 }
 
