@@ -67,13 +67,14 @@ type compiler struct {
 	errs        []error
 }
 
-// compileCreate makes the plan of a create or a run.
+// compileCreate makes the plan of a create or a run. The configuration need not be a valid one: then the error is as complete as the parts that are
+// independent of each other allow.
 func compileCreate(spec *specs.Spec, facts *hostFacts, o planOptions, warn func(string)) (*compiler, error) {
 	c := newCompiler(spec, spec.Process, facts, o, warn)
 	c.unsupported()
 	c.compileNamespaces()
 	c.compileCgroup()
-	if len(c.errs) == 0 {
+	if c.ns.own(unix.CLONE_NEWNS) {
 		c.compileRoot()
 	}
 	c.compileProcess()

@@ -70,15 +70,23 @@ func (r *Runtime) prepare(id string, o CreateOptions, run bool, cache string) (*
 	if err != nil {
 		return nil, err
 	}
-	if err := r.validate(specs.Validate(p.spec)); err != nil {
-		return nil, err
-	}
 	facts, err := r.facts(cache)
 	if err != nil {
 		return nil, err
 	}
-	p.compiler, err = compileCreate(p.spec, facts, p.opts, r.warn)
-	return p, err
+	return p, r.compile(p, facts)
+}
+
+// compile validates and compiles, both in any case, so that everything that is wrong is told at once.
+func (r *Runtime) compile(p *prepared, facts *hostFacts) error {
+	report := specs.Validate(p.spec)
+	var warnings []string
+	var err error
+	p.compiler, err = compileCreate(p.spec, facts, p.opts, func(text string) { warnings = append(warnings, text) })
+	for _, text := range mergeWarnings(report, warnings) {
+		r.warn(text)
+	}
+	return mergeProblems(report, err)
 }
 
 // validate hands warnings on and returns the errors.
