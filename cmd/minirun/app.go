@@ -27,8 +27,9 @@ type app struct {
 	cgroupManager string
 	rootless      string
 
-	log     *logrus.Logger
-	logFile *os.File
+	log      *logrus.Logger
+	logFile  *os.File
+	warnings heldWarnings
 }
 
 // errDone ends the program with success: help and version.
@@ -61,7 +62,7 @@ func (a *app) registerGlobals(f *flags) (help, showVersion *bool) {
 	f.StringVar(&a.root, "root", defaultRoot(), "directory that holds the state of containers")
 	f.StringVar(&a.logPath, "log", "", "file to append log records to, instead of stderr")
 	f.StringVar(&a.logFormat, "log-format", "text", "form of log records: text or json")
-	f.StringVar(&a.logLevel, "log-level", "", "least level that is logged: debug, info, warning or error")
+	f.StringVar(&a.logLevel, "log-level", "", "least level that is logged: debug, info, warning or error; errors are always")
 	f.BoolVar(&a.debug, "debug", false, "log debug records too")
 	f.BoolVar(&a.systemdCgroup, "systemd-cgroup", false, "have systemd make the cgroup; cgroupsPath is slice:prefix:name")
 	f.StringVar(&a.cgroupManager, "cgroup-manager", "", "who makes the cgroup: cgroupfs")
@@ -118,7 +119,7 @@ func (a *app) refuseSystemd() error {
 
 // runtime opens the library.
 func (a *app) runtime() (*libcontainer.Runtime, error) {
-	o := libcontainer.Options{Root: a.root, Warn: func(text string) { a.log.Warn(text) }}
+	o := libcontainer.Options{Root: a.root, Warn: a.warn}
 	if a.log.IsLevelEnabled(logrus.DebugLevel) {
 		o.Debug = func(text string) { a.log.Debug(text) }
 	}

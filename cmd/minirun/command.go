@@ -99,6 +99,7 @@ func run(args []string, stdin, stdout, stderr *os.File) int {
 	if err != nil {
 		return a.fatal(err, rest[0])
 	}
+	a.releaseWarnings()
 	return status
 }
 

@@ -37,6 +37,7 @@ func (c *createFlags) options(a *app) (libcontainer.CreateOptions, error) {
 		Bundle: c.bundle, PidFDSocket: c.pidFDSocket, NoPivot: c.noPivot, NoNewKeyring: c.noNewKeyring,
 		Stdio: libcontainer.Stdio{Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr},
 	}
+	a.holdWarnings()
 	// The container's cgroups are made with the usual rights, whatever the caller keeps for itself: its users read them.
 	unix.Umask(0o022)
 	err := a.refuseSystemd()

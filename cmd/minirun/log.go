@@ -19,7 +19,8 @@ func (a *app) openLog() error {
 		if err != nil {
 			return usagef("--log-level %q: it must be debug, info, warning or error", a.logLevel)
 		}
-		a.log.SetLevel(level)
+		// What is above an error would drop the record that says why a call failed, and engines show nothing else.
+		a.log.SetLevel(max(level, logrus.ErrorLevel))
 	}
 	if a.debug {
 		a.log.SetLevel(logrus.DebugLevel)
@@ -46,7 +47,7 @@ func (a *app) openLog() error {
 func (a *app) fatal(err error, command string) int {
 	text := oneLine(err)
 	if a.log != nil && (a.logFile != nil || a.logFormat == "json") {
-		a.log.Error(text)
+		a.errorEntry().Error(text)
 	}
 	if a.logFile != nil || a.logFormat != "json" || a.log == nil {
 		fmt.Fprintln(a.stderr, text)

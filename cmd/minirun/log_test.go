@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sirupsen/logrus"
 )
 
 // logRecord is what engines decode of a log file, line by line.
@@ -95,4 +97,65 @@ func TestExitStatus(t *testing.T) {
 			t.Errorf("%s: %d, want %d", c.command, status, c.want)
 		}
 	}
+}
+
+// The record that says why a call failed is written whatever the level is.
+func TestEveryLevelKeepsTheError(t *testing.T) {
+	for _, level := range []string{"debug", "info", "warning", "error", "fatal", "panic"} {
+		dir := t.TempDir()
+		log := filepath.Join(dir, "log")
+		call(t, "--root", dir, "--log", log, "--log-format", "json", "--log-level", level, "state", "none")
+		if records := decodeRecords(t, readFile(t, log)); len(records) != 1 || records[0].Msg != "container does not exist" {
+			t.Errorf("--log-level %s: records %+v", level, records)
+		}
+	}
+}
+
+// A failed create leaves one JSON record, with the warnings in it; in any other case warnings are records of their own.
+func TestHeldWarnings(t *testing.T) {
+	for _, c := range []struct {
+		format string
+		fail   bool
+		want   string
+	}{
+		{"json", true, "error: broken [w1 w2]"},
+		{"json", false, "warning: w1\nwarning: w2\nwarning: late"},
+		{"text", true, "warning: w1\nwarning: w2\nerror: broken"},
+	} {
+		hook := &recordingHook{}
+		a := &app{logFormat: c.format, logPath: filepath.Join(t.TempDir(), "log")}
+		if err := a.openLog(); err != nil {
+			t.Fatal(err)
+		}
+		a.log.AddHook(hook)
+		a.stderr = a.logFile
+		a.holdWarnings()
+		a.warn("w1")
+		a.warn("w2")
+		if c.fail {
+			a.fatal(errors.New("broken"), "create")
+		} else {
+			a.releaseWarnings()
+			a.warn("late")
+		}
+		if got := strings.Join(hook.list, "\n"); got != c.want {
+			t.Errorf("%s, failing %v: %q, want %q", c.format, c.fail, got, c.want)
+		}
+	}
+}
+
+// recordingHook keeps the records in short.
+type recordingHook struct{ list []string }
+
+// Levels implements logrus.Hook.
+func (h *recordingHook) Levels() []logrus.Level { return logrus.AllLevels }
+
+// Fire implements logrus.Hook.
+func (h *recordingHook) Fire(e *logrus.Entry) error {
+	text := e.Level.String() + ": " + e.Message
+	if w, ok := e.Data["warnings"]; ok {
+		text += fmt.Sprintf(" %v", w)
+	}
+	h.list = append(h.list, text)
+	return nil
 }

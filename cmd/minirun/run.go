@@ -75,6 +75,7 @@ func (c *runFlags) attached(ctx context.Context, a *app, rt *libcontainer.Runtim
 	if err != nil {
 		return 1, err
 	}
+	a.releaseWarnings()
 	debug.SetGCPercent(100) // from here on this process lives as long as the container
 	status, err := fg.wait(ctx, ctr.Process())
 	if c.keep {
