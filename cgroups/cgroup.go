@@ -24,6 +24,8 @@ type Cgroup struct {
 	// fresh is true while Create writes into directories that it made, which
 	// therefore have no device program yet.
 	fresh bool
+	// given is the version 2 parent's cgroup.subtree_control as Create read it.
+	given string
 }
 
 // Open returns the cgroup of a record that Create or Place made, maybe in

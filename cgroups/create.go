@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -35,6 +36,8 @@ func Create(ctx context.Context, r Record, writes []Write) (*Cgroup, error) {
 // are there before the process.
 func Begin(ctx context.Context, r Record) (*Cgroup, error) {
 	c := Open(r)
+	c.fresh = true
+	defer func() { c.fresh = false }()
 	for i := range c.record.Dirs {
 		c.record.Dirs[i].Made = 0
 	}
@@ -52,6 +55,8 @@ func Begin(ctx context.Context, r Record) (*Cgroup, error) {
 // does all the rest. When it fails the caller ends the process that was cloned
 // into FD and calls Destroy.
 func (c *Cgroup) Complete(ctx context.Context, writes []Write) error {
+	c.fresh = true
+	defer func() { c.fresh = false }()
 	err := c.mkdirs(ctx, 1)
 	if err == nil {
 		err = c.inspect(1)
@@ -70,8 +75,6 @@ func (c *Cgroup) Complete(ctx context.Context, writes []Write) error {
 	if err != nil {
 		return err
 	}
-	c.fresh = true
-	defer func() { c.fresh = false }()
 	return c.Apply(ctx, writes)
 }
 
@@ -154,7 +157,7 @@ func (c *Cgroup) inspect(version int) error {
 			continue
 		}
 		if version == 2 {
-			if err := c.checkType(i); err != nil {
+			if err := c.checkNewType(i); err != nil {
 				return err
 			}
 		}
@@ -171,6 +174,40 @@ func (c *Cgroup) inspect(version int) error {
 		}
 	}
 	return nil
+}
+
+// threadable are the controllers that a threaded subtree can have, see "Threads"
+// in the kernel's cgroup-v2.rst.
+var threadable = []string{"cpu", "cpuset", "perf_event", "pids"}
+
+// checkNewType is checkType, which it saves where the answer is known: a cgroup
+// that gives other controllers than the threadable ones to its children is in no
+// threaded subtree and heads none, so a new child holds processes.
+func (c *Cgroup) checkNewType(i int) error {
+	d := c.record.Dirs[i]
+	if d.Made == 0 || c.record.mode() != Unified {
+		return c.checkType(i)
+	}
+	var err error
+	if c.given, err = d.readGiven(); err != nil {
+		return err
+	}
+	for x := range strings.FieldsSeq(c.given) {
+		if !slices.Contains(threadable, x) {
+			return nil
+		}
+	}
+	return c.checkType(i)
+}
+
+// readGiven returns which controllers the parent gives to its children.
+func (d Dir) readGiven() (string, error) {
+	up := path.Join(d.MountPoint, path.Dir(d.Path))
+	on, err := readAt(unix.AT_FDCWD, up+"/cgroup.subtree_control")
+	if err != nil {
+		return "", fmt.Errorf("read cgroup.subtree_control of %s: %w", up, err)
+	}
+	return on, nil
 }
 
 // checkType refuses a version 2 cgroup below a threaded one, which cannot hold
@@ -242,16 +279,17 @@ func (c *Cgroup) enable(i int, writes []Write) error {
 	if len(want) == 0 {
 		return nil
 	}
-	up := d.parents()
-	on, err := readAt(unix.AT_FDCWD, up[len(up)-1]+"/cgroup.subtree_control")
-	if err != nil {
-		return fmt.Errorf("read cgroup.subtree_control of %s: %w", up[len(up)-1], err)
+	if c.given == "" {
+		var err error
+		if c.given, err = d.readGiven(); err != nil {
+			return err
+		}
 	}
-	if len(without(want, on)) == 0 {
+	if len(without(want, c.given)) == 0 {
 		return nil
 	}
 	failed := map[string]error{}
-	for _, dir := range up {
+	for _, dir := range d.parents() {
 		enableIn(dir, want, failed)
 	}
 	if err := c.checkEnabled(i, need, failed); err != nil {

@@ -73,14 +73,24 @@ func readFD(fd, size, enough int) (string, error) {
 	}
 }
 
-// readProc returns the content of a file of procfs.
-func readProc(name string) (string, error) {
+// readProc returns the content of a file of procfs that consists of many
+// records, each of which may end a read.
+func readProc(name string) (string, error) { return readWhole(name, 1) }
+
+// readRecord returns the content of a file of procfs that is one record, which
+// the kernel gives as a whole where there is room (seq_file's single_open).
+func readRecord(name string) (string, error) { return readWhole(name, procBuffer) }
+
+// procBuffer is enough for what is read of procfs, nearly always.
+const procBuffer = 32768
+
+func readWhole(name string, enough int) (string, error) {
 	fd, err := openAt(unix.AT_FDCWD, name, unix.O_RDONLY)
 	if err != nil {
 		return "", err
 	}
 	defer unix.Close(fd)
-	return readFD(fd, 32768, 1)
+	return readFD(fd, procBuffer, enough)
 }
 
 // writeFD writes a value in one write(2), as the files of cgroups need it.

@@ -136,7 +136,7 @@ func (c *Cgroup) Frozen() (bool, error) {
 	fd, err := c.dir(i)
 	frozen := false
 	if err == nil {
-		frozen, err = isFrozen(fd, d)
+		frozen, err = isFrozen(fd, d, d.Made > 0 && c.fresh)
 	}
 	if err != nil && !gone(err) {
 		return false, fmt.Errorf("read the freezer of cgroup %s: %w", d.Abs(), err)
@@ -144,11 +144,15 @@ func (c *Cgroup) Frozen() (bool, error) {
 	return frozen && err == nil, nil
 }
 
-// isFrozen reads the state of one directory.
-func isFrozen(dir int, d Dir) (bool, error) {
+// isFrozen reads the state of one directory. In a new one nobody can have wished
+// for it, so only those above count.
+func isFrozen(dir int, d Dir, isNew bool) (bool, error) {
 	if d.Version == 1 {
 		state, err := readAt(dir, d.fileName("freezer.state"))
 		return state != "THAWED", err
+	}
+	if isNew {
+		return event(dir, "frozen")
 	}
 	wish, err := readAt(dir, "cgroup.freeze")
 	if err != nil || wish == "1" {

@@ -178,7 +178,7 @@ func (h *Host) unified() (Hierarchy, bool) {
 // Of returns where a process is, in every hierarchy. The cgroups count as not
 // made by the caller. One that a mount does not show becomes its top directory.
 func (h *Host) Of(pid int) (Record, error) {
-	text, err := readProc(fmt.Sprintf("/proc/%d/cgroup", pid))
+	text, err := readRecord(fmt.Sprintf("/proc/%d/cgroup", pid))
 	if err != nil {
 		return Record{}, fmt.Errorf("find the cgroup of process %d: %w", pid, err)
 	}
@@ -203,7 +203,7 @@ func Detect(root string) (*Host, error) {
 	if len(h) == 0 {
 		return NewHost(), nil
 	}
-	own, err := readProc(path.Join(root, "/proc/self/cgroup"))
+	own, err := readRecord(path.Join(root, "/proc/self/cgroup"))
 	if err != nil {
 		return nil, fmt.Errorf("find own cgroup: read /proc/self/cgroup: %w", err)
 	}
