@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -99,19 +100,45 @@ func (a *applier) do(w Write) error {
 		}
 		return &WriteError{Value: w.Value, File: file, Path: d.Path, Hint: "the kernel does not offer this file", Err: err}
 	}
+	value := w.Value
+	if err == nil && w.Keep && !(a.c.fresh && d.Made > 0) {
+		value, err = keepFirst(a.c.fds[i], file, value)
+	}
 	if err == nil {
-		err = writeFD(a.fd, w.Value)
+		err = writeFD(a.fd, value)
 	}
 	if err != nil {
-		h := hint(w.File, err)
-		if w.File == "memory.limit_in_bytes" && errors.Is(err, unix.EBUSY) {
-			if usage, err := readAt(a.c.fds[i], d.fileName("memory.usage_in_bytes")); err == nil {
-				h = "usage is " + usage + " bytes"
-			}
-		}
-		return &WriteError{Value: w.Value, File: file, Path: d.Path, Hint: h, Err: err}
+		return &WriteError{Value: value, File: file, Path: d.Path, Hint: a.hint(i, w.File, err), Err: err}
 	}
 	return nil
+}
+
+// keepFirst returns the value with the first word that the file has now.
+func keepFirst(dir int, file, value string) (string, error) {
+	now, err := readAt(dir, file)
+	if err != nil {
+		return value, err
+	}
+	first, _, _ := strings.Cut(now, " ")
+	_, rest, _ := strings.Cut(value, " ")
+	return first + " " + rest, nil
+}
+
+// hint explains the error of a write: with the usage that is in a limit's way, or
+// as the table says.
+func (a *applier) hint(i int, file string, err error) string {
+	if usage, ok := usageOf[file]; ok && errors.Is(err, unix.EBUSY) {
+		if n, err := readAt(a.c.fds[i], a.c.record.Dirs[i].fileName(usage)); err == nil {
+			return "usage is " + n + " bytes"
+		}
+	}
+	return hint(file, err)
+}
+
+// usageOf are the files with what the version 1 limits count.
+var usageOf = map[string]string{
+	"memory.limit_in_bytes":       "memory.usage_in_bytes",
+	"memory.memsw.limit_in_bytes": "memory.memsw.usage_in_bytes",
 }
 
 // checkUsage refuses a value below the present usage, if the write says so.
@@ -151,6 +178,17 @@ var hints = []struct {
 	{"cpuset.mems", unix.EACCES, "not all of these memory nodes belong to the parent cgroup"},
 	{"cpuset.cpus", unix.EINVAL, "no list of processors that this machine has"},
 	{"cpuset.mems", unix.EINVAL, "no list of memory nodes that this machine has"},
+	{"memory.limit_in_bytes", unix.EINVAL, "it cannot be more than memory.memsw.limit_in_bytes, the limit of memory and swap"},
+	{"memory.memsw.limit_in_bytes", unix.EINVAL, "it cannot be less than memory.limit_in_bytes"},
+	{"cpu.cfs_quota_us", unix.EINVAL, "out of the kernel's range, less than the burst, or more than the parent cgroup has"},
+	{"cpu.cfs_period_us", unix.EINVAL, "out of the kernel's range, or the quota becomes more than the parent cgroup has"},
+	{"cpu.cfs_burst_us", unix.EINVAL, "it cannot be more than the quota"},
+	{"cpu.max", unix.EINVAL, "out of the kernel's range, or less than the burst"},
+	{"cpu.max.burst", unix.EINVAL, "it cannot be more than the quota"},
+	{"cpu.shares", unix.EINVAL, "the cgroup is idle (cpu.idle)"},
+	{"cpu.weight", unix.EINVAL, "the cgroup is idle (cpu.idle)"},
+	{"rdma.max", unix.ENODEV, "no such RDMA device"},
+	{"net_prio.ifpriomap", unix.ENODEV, "no such network interface"},
 	{"cpu.rt_runtime_us", unix.EINVAL, "the parent cgroup does not have this much real-time running time to give"},
 	{"blkio.throttle.read_bps_device", unix.ENODEV, "no such block device"},
 	{"blkio.throttle.write_bps_device", unix.ENODEV, "no such block device"},

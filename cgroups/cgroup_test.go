@@ -233,7 +233,8 @@ func TestApply(t *testing.T) {
 	}
 	file := filepath.Join(d.Abs(), "memory.x")
 	usage := filepath.Join(d.Abs(), "memory.usage")
-	for name, text := range map[string]string{file: "", usage: "100\n"} {
+	pair := filepath.Join(d.Abs(), "memory.pair")
+	for name, text := range map[string]string{file: "", usage: "100\n", pair: "50 1000"} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -245,12 +246,16 @@ func TestApply(t *testing.T) {
 		{Controller: "memory", File: "memory.none", Value: "0", Else: &Write{Controller: "memory", File: "memory.x", Value: "one"}},
 		{Controller: "memory", File: "memory.x", Value: "two"},
 		{Controller: "memory", File: "memory.x", Value: "100", Usage: "memory.usage"},
+		{Controller: "memory", File: "memory.pair", Value: "max 2000", Keep: true},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, err := os.ReadFile(file); err != nil || string(got) != "onetwo100" {
 		t.Errorf("written: %q, %v", got, err)
+	}
+	if got, err := os.ReadFile(pair); err != nil || string(got) != "50 2000" {
+		t.Errorf("with the first word kept: %q, %v", got, err)
 	}
 	err = c.Apply(context.Background(), []Write{{Field: "f", Controller: "memory", File: "memory.x", Value: "99", Usage: "memory.usage"}})
 	const want = "f: write 99 to memory.x of /a: device or resource busy (usage is 100 bytes, and checkBeforeUpdate is set)"

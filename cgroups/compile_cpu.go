@@ -29,6 +29,11 @@ func (c *compiler) shares(r *specs.LinuxCPU) {
 	if r.Shares == nil || *r.Shares == 0 {
 		return
 	}
+	if r.Idle != nil && *r.Idle == 1 {
+		// The kernel refuses shares of an idle cgroup, and forgets them when one becomes idle.
+		c.warn("cpu.shares", "%d has no effect while linux.resources.cpu.idle is 1", *r.Shares)
+		return
+	}
 	shares := min(max(*r.Shares, minShares), maxShares)
 	if shares != *r.Shares {
 		c.warn("cpu.shares", "%d is out of the kernel's range, %d is used", *r.Shares, shares)
@@ -125,10 +130,10 @@ func (c *compiler) bandwidth(r *specs.LinuxCPU) {
 }
 
 // putPeriod adds cpu.period by itself. In version 2 it goes together with the
-// quota if there is one.
+// quota if there is one; if not, the quota that is in force stays.
 func (c *compiler) putPeriod(quota int64, period uint64) {
 	p := formatUint(period)
-	v2 := Write{File: "cpu.max", Value: "max " + p, Retry: true}
+	v2 := Write{File: "cpu.max", Value: "max " + p, Keep: true, Retry: true}
 	if version, ok := c.lookup("cpu"); ok && version == 2 && quota != 0 {
 		return
 	}

@@ -90,6 +90,10 @@ func (c *compiler) rdma(devices map[string]specs.LinuxRdma) {
 	}
 }
 
+// noLimits are the core files of version 2 that do something to processes. A
+// container would start elsewhere, or never.
+var noLimits = []string{"cgroup.procs", "cgroup.threads", "cgroup.freeze", "cgroup.kill", "cgroup.type"}
+
 // unified compiles linux.resources.unified: files of the version 2 tree, which
 // on a hybrid host has some controllers only. It comes after the other limits,
 // so it wins over them. Lines are written one by one, as such files want it.
@@ -104,6 +108,10 @@ func (c *compiler) unified(files map[string]string) {
 		controller, rest, dotted := strings.Cut(key, ".")
 		if !dotted || controller == "" || rest == "" || strings.ContainsAny(key, "/\x00") {
 			c.fail(field, "is no name of a cgroup file")
+			continue
+		}
+		if slices.Contains(noLimits, key) {
+			c.fail(field, "is no limit: it moves, stops or ends processes")
 			continue
 		}
 		if controller != core && !slices.Contains(tree.Controllers, controller) {

@@ -92,9 +92,13 @@ func check(t *testing.T, got []string, want string) {
 	}
 }
 
-// Every field of linux.resources but devices, on version 1 and version 2.
-func TestCompile(t *testing.T) {
-	for _, c := range []struct{ name, in, v1, v2 string }{
+// A row is what becomes of some linux.resources on the two versions.
+type row struct{ name, in, v1, v2 string }
+
+// rows has every field of linux.resources; TestEveryField sees to it. What
+// devices mean is tested more closely in devices_test.go.
+func rows() []row {
+	return []row{
 		{"nothing", `{}`, ``, ``},
 		{
 			"memory limit", `{"memory":{"limit":1048576}}`,
@@ -230,7 +234,7 @@ func TestCompile(t *testing.T) {
 			 cpu/cpu.cfs_quota_us = -1, retried`,
 			`cpu/cpu.max = max 20000, retried`,
 		},
-		{"period", `{"cpu":{"period":20000}}`, `cpu/cpu.cfs_period_us = 20000, retried`, `cpu/cpu.max = max 20000, retried`},
+		{"period", `{"cpu":{"period":20000}}`, `cpu/cpu.cfs_period_us = 20000, retried`, `cpu/cpu.max = max 20000, first word kept, retried`},
 		{"quota and period unset", `{"cpu":{"quota":0,"period":0}}`, ``, ``},
 		{
 			"burst", `{"cpu":{"quota":50000,"burst":50000}}`,
@@ -250,9 +254,9 @@ func TestCompile(t *testing.T) {
 		},
 		{
 			"idle", `{"cpu":{"shares":512,"idle":1}}`,
-			`cpu/cpu.shares = 512, retried
+			`warning: linux.resources.cpu.shares: 512 has no effect while linux.resources.cpu.idle is 1
 			 cpu/cpu.idle = 1`,
-			`cpu/cpu.weight = 59, retried
+			`warning: linux.resources.cpu.shares: 512 has no effect while linux.resources.cpu.idle is 1
 			 cpu/cpu.idle = 1`,
 		},
 		{"not idle", `{"cpu":{"idle":0}}`, `cpu/cpu.idle = 0, if there`, `cpu/cpu.idle = 0, if there`},
@@ -320,9 +324,9 @@ func TestCompile(t *testing.T) {
 			`error: linux.resources.blockIO.weightDevice[1]: has neither weight nor leafWeight`,
 		},
 		{
-			"weight of a device 500", `{"blockIO":{"weightDevice":[{"major":8,"minor":0,"weight":500}]}}`,
-			`blkio/blkio.bfq.weight_device = 8:0 500, else blkio/blkio.weight_device = 8:0 500`,
-			`io/io.bfq.weight = 8:0 500, else io/io.weight = 8:0 4950`,
+			"weight of a device 500", `{"blockIO":{"weightDevice":[{"major":8,"minor":16,"weight":500}]}}`,
+			`blkio/blkio.bfq.weight_device = 8:16 500, else blkio/blkio.weight_device = 8:16 500`,
+			`io/io.bfq.weight = 8:16 500, else io/io.weight = 8:16 4950`,
 		},
 		{
 			"leaf weight of a device", `{"blockIO":{"weightDevice":[{"major":8,"minor":0,"leafWeight":300}]}}`,
@@ -332,19 +336,19 @@ func TestCompile(t *testing.T) {
 		{
 			"throttle", `{"blockIO":{
 				"throttleReadBpsDevice":[{"major":8,"minor":0,"rate":600},{"major":8,"minor":1,"rate":0}],
-				"throttleWriteBpsDevice":[{"major":8,"minor":0,"rate":601}],
-				"throttleReadIOPSDevice":[{"major":8,"minor":0,"rate":602}],
-				"throttleWriteIOPSDevice":[{"major":8,"minor":0,"rate":603}]}}`,
+				"throttleWriteBpsDevice":[{"major":8,"minor":2,"rate":601}],
+				"throttleReadIOPSDevice":[{"major":8,"minor":3,"rate":602}],
+				"throttleWriteIOPSDevice":[{"major":8,"minor":4,"rate":603}]}}`,
 			`blkio/blkio.throttle.read_bps_device = 8:0 600
 			 blkio/blkio.throttle.read_bps_device = 8:1 0
-			 blkio/blkio.throttle.write_bps_device = 8:0 601
-			 blkio/blkio.throttle.read_iops_device = 8:0 602
-			 blkio/blkio.throttle.write_iops_device = 8:0 603`,
+			 blkio/blkio.throttle.write_bps_device = 8:2 601
+			 blkio/blkio.throttle.read_iops_device = 8:3 602
+			 blkio/blkio.throttle.write_iops_device = 8:4 603`,
 			`io/io.max = 8:0 rbps=600
 			 io/io.max = 8:1 rbps=max
-			 io/io.max = 8:0 wbps=601
-			 io/io.max = 8:0 riops=602
-			 io/io.max = 8:0 wiops=603`,
+			 io/io.max = 8:2 wbps=601
+			 io/io.max = 8:3 riops=602
+			 io/io.max = 8:4 wiops=603`,
 		},
 		{
 			"throttle bad", `{"blockIO":{"throttleReadBpsDevice":[{"major":-1,"minor":0,"rate":600}]}}`,
@@ -406,17 +410,29 @@ func TestCompile(t *testing.T) {
 			 memory/memory.max = 7`,
 		},
 		{
-			"unified bad", `{"unified":{"foo.max":"1","memory/x":"1","../x.y":"1","memory":"1"}}`,
+			"unified bad", `{"unified":{"foo.max":"1","memory/x":"1","../x.y":"1","memory":"1","cgroup.freeze":"1"}}`,
 			`error: linux.resources.unified["../x.y"]: needs cgroup v2, which this host does not have
+			 error: linux.resources.unified["cgroup.freeze"]: needs cgroup v2, which this host does not have
 			 error: linux.resources.unified["foo.max"]: needs cgroup v2, which this host does not have
 			 error: linux.resources.unified["memory"]: needs cgroup v2, which this host does not have
 			 error: linux.resources.unified["memory/x"]: needs cgroup v2, which this host does not have`,
 			`error: linux.resources.unified["../x.y"]: is no name of a cgroup file
+			 error: linux.resources.unified["cgroup.freeze"]: is no limit: it moves, stops or ends processes
 			 error: linux.resources.unified["foo.max"]: the cgroup v2 hierarchy of this host does not have the foo controller
 			 error: linux.resources.unified["memory"]: is no name of a cgroup file
 			 error: linux.resources.unified["memory/x"]: is no name of a cgroup file`,
 		},
-	} {
+		{
+			"devices", `{"devices":[{"allow":false,"access":"rwm"},{"allow":true,"type":"c","major":1,"minor":3,"access":"rw"}]}`,
+			`devices/devices.deny = a
+			 devices/devices.allow = c 1:3 rw`,
+			`devices/bpf = 15 instructions`,
+		},
+	}
+}
+
+func TestCompile(t *testing.T) {
+	for _, c := range rows() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Run("v1", func(t *testing.T) { check(t, outcome(t, c.in, hostV1()), c.v1) })
 			t.Run("v2", func(t *testing.T) { check(t, outcome(t, c.in, hostV2()), c.v2) })

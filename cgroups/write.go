@@ -36,6 +36,9 @@ type Write struct {
 	Else *Write
 	// OnMissing says what it means that the file does not exist.
 	OnMissing Missing
+	// Keep takes the first word of Value from the file as it is, which the
+	// configuration does not change; Value has that of a new cgroup.
+	Keep bool
 	// Retry puts the write after all others and tries it once more when the
 	// kernel answers EINVAL: it may depend on a value that a later write changes.
 	Retry bool
@@ -55,6 +58,9 @@ func (w Write) String() string {
 		fmt.Fprintf(&b, "%s/bpf = %d instructions", w.Controller, len(w.Program)/insnSize)
 	} else {
 		fmt.Fprintf(&b, "%s/%s = %s", w.Controller, w.File, w.Value)
+	}
+	if w.Keep {
+		b.WriteString(", first word kept")
 	}
 	if w.Usage != "" {
 		fmt.Fprintf(&b, ", if above %s", w.Usage)
