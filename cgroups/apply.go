@@ -12,8 +12,16 @@ import (
 
 // Apply does the writes in the given order, those with Retry that failed once
 // more at the end. It stops at the first failure, a *FieldError around a
-// *WriteError.
+// *WriteError. For a cgroup of a unit, the unit's manager comes first.
 func (c *Cgroup) Apply(ctx context.Context, writes []Write) error {
+	if c.record.Unit != nil {
+		return c.applyUnit(ctx, writes)
+	}
+	return c.write(ctx, writes)
+}
+
+// write does the writes.
+func (c *Cgroup) write(ctx context.Context, writes []Write) error {
 	a := applier{c: c, fd: -1}
 	defer a.close()
 	var later []Write

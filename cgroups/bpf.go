@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -94,11 +95,7 @@ func (c *Cgroup) attachProgram(i int, prog []byte) error {
 		if old, err = programs(dir); err != nil {
 			return err
 		}
-		defer func() {
-			for _, o := range old {
-				unix.Close(o)
-			}
-		}()
+		defer closeAll(old)
 	}
 	a := bpfAttach{
 		targetFD: uint32(dir), progFD: uint32(fd),
@@ -118,9 +115,8 @@ func (c *Cgroup) attachProgram(i int, prog []byte) error {
 		return fmt.Errorf("attach: %w", err)
 	}
 	for _, o := range old {
-		d := bpfAttach{targetFD: uint32(dir), progFD: uint32(o), attachType: unix.BPF_CGROUP_DEVICE}
-		if _, err := bpf(unix.BPF_PROG_DETACH, unsafe.Pointer(&d), unsafe.Sizeof(d)); err != nil && !errors.Is(err, unix.ENOENT) {
-			return fmt.Errorf("detach the old program: %w", err)
+		if err := detach(dir, o); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -129,6 +125,76 @@ func (c *Cgroup) attachProgram(i int, prog []byte) error {
 // programs returns descriptors of the device programs that are attached to the
 // directory itself.
 func programs(dir int) ([]int, error) {
+	ids, err := programIDs(dir)
+	if err != nil {
+		return nil, err
+	}
+	var fds []int
+	for _, id := range ids {
+		fd, err := openProgram(id)
+		if errors.Is(err, unix.ENOENT) {
+			continue // detached meanwhile
+		}
+		if err != nil {
+			closeAll(fds)
+			return nil, err
+		}
+		fds = append(fds, fd)
+	}
+	return fds, nil
+}
+
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		unix.Close(fd)
+	}
+}
+
+// openProgram returns a descriptor of a loaded program.
+func openProgram(id uint32) (int, error) {
+	a := bpfID{id: id}
+	fd, err := bpf(unix.BPF_PROG_GET_FD_BY_ID, unsafe.Pointer(&a), unsafe.Sizeof(a))
+	if err != nil {
+		return -1, fmt.Errorf("open program %d: %w", id, err)
+	}
+	return fd, nil
+}
+
+// detachOthers detaches the device programs of the directory that are not among
+// the ids.
+func detachOthers(dir int, keep []uint32) error {
+	ids, err := programIDs(dir)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if slices.Contains(keep, id) {
+			continue
+		}
+		fd, err := openProgram(id)
+		if err == nil {
+			err = detach(dir, fd)
+			unix.Close(fd)
+		}
+		if err != nil && !errors.Is(err, unix.ENOENT) {
+			return err
+		}
+	}
+	return nil
+}
+
+// detach detaches a device program; one that is not attached is no error.
+func detach(dir, fd int) error {
+	d := bpfAttach{targetFD: uint32(dir), progFD: uint32(fd), attachType: unix.BPF_CGROUP_DEVICE}
+	if _, err := bpf(unix.BPF_PROG_DETACH, unsafe.Pointer(&d), unsafe.Sizeof(d)); err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("detach the old program: %w", err)
+	}
+	return nil
+}
+
+// programIDs returns the ids of the device programs that are attached to the
+// directory itself.
+func programIDs(dir int) ([]uint32, error) {
 	ids := make([]uint32, maxPrograms)
 	var pin runtime.Pinner
 	defer pin.Unpin()
@@ -140,20 +206,5 @@ func programs(dir int) ([]int, error) {
 	if _, err := bpf(unix.BPF_PROG_QUERY, unsafe.Pointer(q), unsafe.Offsetof(q.revision)+unsafe.Sizeof(q.revision)); err != nil {
 		return nil, fmt.Errorf("query: %w", err)
 	}
-	var fds []int
-	for _, id := range ids[:min(q.count, maxPrograms)] {
-		a := bpfID{id: id}
-		fd, err := bpf(unix.BPF_PROG_GET_FD_BY_ID, unsafe.Pointer(&a), unsafe.Sizeof(a))
-		if errors.Is(err, unix.ENOENT) {
-			continue // detached meanwhile
-		}
-		if err != nil {
-			for _, o := range fds {
-				unix.Close(o)
-			}
-			return nil, fmt.Errorf("open program %d: %w", id, err)
-		}
-		fds = append(fds, fd)
-	}
-	return fds, nil
+	return ids[:min(q.count, maxPrograms)], nil
 }

@@ -26,6 +26,10 @@ type Cgroup struct {
 	fresh bool
 	// given is the version 2 parent's cgroup.subtree_control as Create read it.
 	given string
+	// manager has the record's unit, if there is one.
+	manager Manager
+	// inside is the process that the unit was made with, which Complete expects.
+	inside int
 }
 
 // Open returns the cgroup of a record that Create or Place made, maybe in

@@ -75,7 +75,7 @@ func (c *Cgroup) Complete(ctx context.Context, writes []Write) error {
 	if err != nil {
 		return err
 	}
-	return c.Apply(ctx, writes)
+	return c.write(ctx, writes)
 }
 
 // undo destroys and closes the cgroup after the error, which it returns.
@@ -168,7 +168,7 @@ func (c *Cgroup) inspect(version int) error {
 		if err != nil {
 			return err
 		}
-		if len(pids) > 0 {
+		if pids = c.foreign(pids); len(pids) > 0 {
 			return &FieldError{Field: "linux.cgroupsPath", Err: fmt.Errorf("%s: %d processes are inside: %w",
 				d.Abs(), len(pids), ErrInUse)}
 		}

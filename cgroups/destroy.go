@@ -21,6 +21,9 @@ const destroyTimeout = 5 * time.Second
 func (c *Cgroup) Destroy(ctx context.Context) error {
 	ctx, cancel := withDeadline(ctx, destroyTimeout)
 	defer cancel()
+	if err := c.stop(ctx); err != nil {
+		return err
+	}
 	var pending []int
 	for i, d := range c.record.Dirs {
 		if d.Made > 0 {

@@ -189,11 +189,15 @@ func (c *compiler) devices(list []specs.LinuxDeviceCgroup) {
 	if len(c.errs) > errs {
 		return
 	}
+	first := len(c.writes)
 	switch c.version("devices", "devices") {
 	case 1:
 		c.devicesV1(p)
 	case 2:
 		c.add("devices", Write{Controller: "devices", File: "bpf", Program: p.program()})
+	}
+	if len(c.writes) > first {
+		c.writes[first].Devices = list
 	}
 }
 

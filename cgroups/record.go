@@ -39,6 +39,9 @@ type Record struct {
 	// Dirs has one entry for each hierarchy, in the order of
 	// Host.Hierarchies.
 	Dirs []Dir `json:"dirs"`
+	// Unit is the systemd unit that the cgroup belongs to; nil if there is none
+	// and the directories are made one by one.
+	Unit *Unit `json:"unit,omitempty"`
 }
 
 // Dir returns the directory that has the controller, and false if none has.
@@ -64,6 +67,7 @@ func (r Record) Unified() (Dir, bool) {
 // through it. ".." in the path does not lead out of the cgroup.
 func (r Record) Sub(rel string) Record {
 	sub := r.clone()
+	sub.Unit = nil
 	for i := range sub.Dirs {
 		d := &sub.Dirs[i]
 		d.Path, d.Made = path.Join(d.Path, path.Clean("/"+rel)), 0
@@ -94,4 +98,4 @@ func (r Record) mode() Mode {
 	return h.Mode()
 }
 
-func (r Record) clone() Record { return Record{Dirs: slices.Clone(r.Dirs)} }
+func (r Record) clone() Record { return Record{Dirs: slices.Clone(r.Dirs), Unit: r.Unit} }

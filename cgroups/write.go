@@ -3,6 +3,8 @@ package cgroups
 import (
 	"fmt"
 	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // core is the "controller" of the version 2 files that every cgroup has
@@ -48,6 +50,9 @@ type Write struct {
 	// Program is a cgroup device program in the kernel's encoding, eight bytes an
 	// instruction, or nil.
 	Program []byte
+	// Devices are the rules that this write, with those after it for the same
+	// controller, brings about. The first of them has it, for a Manager.
+	Devices []specs.LinuxDeviceCgroup
 }
 
 // String returns the write as one stable line for people, for instance

@@ -133,5 +133,14 @@ func (j *jsonObject) cgroup(r *cgroups.Record) {
 		j.end()
 	}
 	j.b = append(j.b, ']')
+	if u := r.Unit; u != nil {
+		j.key("unit")
+		j.begin()
+		j.text("name", u.Name)
+		j.text("slice", u.Slice)
+		j.flag("user", u.User)
+		j.number("uid", int64(u.UID))
+		j.end()
+	}
 	j.end()
 }
