@@ -3,31 +3,33 @@
 package nsenter
 
 // tableHash identifies ops.tab; plan and init must carry the same.
-const tableHash = "A\xa9\x89\xff\xe4\xffرI\x14N'\xea\xf3\x8a\x95\x1c\b\xe7\xee\xfb\xc1\";\x9b\x03\xa8\x13_\xae\xf6\x9c"
+const tableHash = "\xc6\x17\x0f\xf4\xe5\xe7\x9f\xe8Y\xdd\xcb\x1d1F\xef\xa8NÝ\xc9,\xef!^\xc8\x10N\x1f\t\x18J\xba"
 
 // Flags of operations, as ops.tab describes them.
 const (
-	FlagOpTry             = 1   // a failure is no error: remembered for the next operation with OP_ELSE
-	FlagOpElse            = 2   // runs only when the operation before it, an OP_TRY one, failed
-	FlagChdirMkdir        = 1   // a missing directory is made (0755)
-	FlagChdirRetry        = 2   // EACCES is no failure where an earlier proc.chdir has succeeded
-	FlagRootNorecurse     = 1   // the clone leaves out the mounts below the root
-	FlagRootPlain         = 2   // no mount of its own: for a container without its own mount namespace
-	FlagRootPrivateparent = 4   // the mount that the root lies on becomes private, as root.pivot needs (own mount namespace only)
-	FlagMountMkdir        = 1   // create a missing target as a directory
-	FlagMountMkfile       = 2   // create a missing target as a file
-	FlagMountMkauto       = 3   // as the source is: directory or file
-	FlagMountRecursive    = 4   // the whole tree (rbind)
-	FlagMountNofollow     = 8   // the target's path must have no symbolic link (proc, sysfs)
-	FlagMountInproc       = 16  // the target may lie inside a procfs (the allow-list)
-	FlagMountInheritmode  = 32  // tmpfs without mode=: as the directory it covers
-	FlagMountTree         = 64  // the from slot holds a detached tree, to be moved as it is
-	FlagMountOptional     = 128 // a missing target is skipped
-	FlagMountSrcnofollow  = 256 // the source's last component is not followed
-	FlagMountCopyup       = 512 // tmpcopyup: the covered directory's content is copied into the new tmpfs
-	FlagFsExistok         = 1   // an existing object is left alone (fs.mknod: only when type and number are right)
-	FlagFsReplace         = 2   // an existing symbolic link or file is replaced
-	FlagCredKeepcaps      = 1   // PR_SET_KEEPCAPS over the change
+	FlagOpTry             = 1    // a failure is no error: remembered for the next operation with OP_ELSE
+	FlagOpElse            = 2    // runs only when the operation before it, an OP_TRY one, failed
+	FlagChdirMkdir        = 1    // a missing directory is made (0755)
+	FlagChdirRetry        = 2    // EACCES is no failure where an earlier proc.chdir has succeeded
+	FlagRootNorecurse     = 1    // the clone leaves out the mounts below the root
+	FlagRootPlain         = 2    // no mount of its own: for a container without its own mount namespace
+	FlagRootPrivateparent = 4    // the mount that the root lies on becomes private, as root.pivot needs (own mount namespace only)
+	FlagMountMkdir        = 1    // create a missing target as a directory
+	FlagMountMkfile       = 2    // create a missing target as a file
+	FlagMountMkauto       = 3    // as the source is: directory or file
+	FlagMountRecursive    = 4    // the whole tree (rbind)
+	FlagMountNofollow     = 8    // the target's path must have no symbolic link (proc, sysfs)
+	FlagMountInproc       = 16   // the target may lie inside a procfs (the allow-list)
+	FlagMountInheritmode  = 32   // tmpfs without mode=: as the directory it covers
+	FlagMountTree         = 64   // the from slot holds a detached tree, to be moved as it is
+	FlagMountOptional     = 128  // a missing target is skipped
+	FlagMountSrcnofollow  = 256  // the source's last component is not followed
+	FlagMountCopyup       = 512  // tmpcopyup: the covered directory's content is copied into the new tmpfs
+	FlagMountCopylink     = 1024 // a source that is a symbolic link is made anew at the target instead of being mounted
+	FlagMountOnlink       = 2048 // a target that is a symbolic link is mounted on, not followed
+	FlagFsExistok         = 1    // an existing object is left alone (fs.mknod: only when type and number are right)
+	FlagFsReplace         = 2    // an existing symbolic link or file is replaced
+	FlagCredKeepcaps      = 1    // PR_SET_KEEPCAPS over the change
 )
 
 var stepNames = [...]string{
@@ -41,6 +43,7 @@ var stepNames = [...]string{
 	"fsconfig",
 	"fsmount",
 	"mount_setattr",
+	"fspick",
 	"mount",
 	"umount2",
 	"pivot_root",
@@ -110,61 +113,62 @@ const (
 	StepFsconfig         InitStep = 7
 	StepFsmount          InitStep = 8
 	StepMountSetattr     InitStep = 9
-	StepMount            InitStep = 10
-	StepUmount2          InitStep = 11
-	StepPivotRoot        InitStep = 12
-	StepChroot           InitStep = 13
-	StepChdir            InitStep = 14
-	StepFchdir           InitStep = 15
-	StepGetcwd           InitStep = 16
-	StepMkdirat          InitStep = 17
-	StepMknodat          InitStep = 18
-	StepSymlinkat        InitStep = 19
-	StepReadlinkat       InitStep = 20
-	StepUnlinkat         InitStep = 21
-	StepCopyUp           InitStep = 22
-	StepFchmod           InitStep = 23
-	StepFchownat         InitStep = 24
-	StepFstat            InitStep = 25
-	StepFstatfs          InitStep = 26
-	StepUnshare          InitStep = 27
-	StepSetns            InitStep = 28
-	StepTimensOffsets    InitStep = 29
-	StepClone3           InitStep = 30
-	StepDup3             InitStep = 31
-	StepFcntl            InitStep = 32
-	StepCloseRange       InitStep = 33
-	StepSendmsg          InitStep = 34
-	StepRecvmsg          InitStep = 35
-	StepRead             InitStep = 36
-	StepWrite            InitStep = 37
-	StepPoll             InitStep = 38
-	StepExecve           InitStep = 39
-	StepWait             InitStep = 40
-	StepHookExit         InitStep = 41
-	StepHookSignal       InitStep = 42
-	StepHookTimeout      InitStep = 43
-	StepSetsid           InitStep = 44
-	StepKeyctl           InitStep = 45
-	StepPrctl            InitStep = 46
-	StepPersonality      InitStep = 47
-	StepSethostname      InitStep = 48
-	StepSetdomainname    InitStep = 49
-	StepSetgroups        InitStep = 50
-	StepSetresgid        InitStep = 51
-	StepSetresuid        InitStep = 52
-	StepCapset           InitStep = 53
-	StepSeccomp          InitStep = 54
-	StepPrlimit          InitStep = 55
-	StepIoctl            InitStep = 56
-	StepSchedSetaffinity InitStep = 57
-	StepSchedSetattr     InitStep = 58
-	StepIoprioSet        InitStep = 59
-	StepSocket           InitStep = 60
-	StepVerifyDevice     InitStep = 61
-	StepVerifyProcfs     InitStep = 62
-	StepInsideProcfs     InitStep = 63
-	StepLookup           InitStep = 64
+	StepFspick           InitStep = 10
+	StepMount            InitStep = 11
+	StepUmount2          InitStep = 12
+	StepPivotRoot        InitStep = 13
+	StepChroot           InitStep = 14
+	StepChdir            InitStep = 15
+	StepFchdir           InitStep = 16
+	StepGetcwd           InitStep = 17
+	StepMkdirat          InitStep = 18
+	StepMknodat          InitStep = 19
+	StepSymlinkat        InitStep = 20
+	StepReadlinkat       InitStep = 21
+	StepUnlinkat         InitStep = 22
+	StepCopyUp           InitStep = 23
+	StepFchmod           InitStep = 24
+	StepFchownat         InitStep = 25
+	StepFstat            InitStep = 26
+	StepFstatfs          InitStep = 27
+	StepUnshare          InitStep = 28
+	StepSetns            InitStep = 29
+	StepTimensOffsets    InitStep = 30
+	StepClone3           InitStep = 31
+	StepDup3             InitStep = 32
+	StepFcntl            InitStep = 33
+	StepCloseRange       InitStep = 34
+	StepSendmsg          InitStep = 35
+	StepRecvmsg          InitStep = 36
+	StepRead             InitStep = 37
+	StepWrite            InitStep = 38
+	StepPoll             InitStep = 39
+	StepExecve           InitStep = 40
+	StepWait             InitStep = 41
+	StepHookExit         InitStep = 42
+	StepHookSignal       InitStep = 43
+	StepHookTimeout      InitStep = 44
+	StepSetsid           InitStep = 45
+	StepKeyctl           InitStep = 46
+	StepPrctl            InitStep = 47
+	StepPersonality      InitStep = 48
+	StepSethostname      InitStep = 49
+	StepSetdomainname    InitStep = 50
+	StepSetgroups        InitStep = 51
+	StepSetresgid        InitStep = 52
+	StepSetresuid        InitStep = 53
+	StepCapset           InitStep = 54
+	StepSeccomp          InitStep = 55
+	StepPrlimit          InitStep = 56
+	StepIoctl            InitStep = 57
+	StepSchedSetaffinity InitStep = 58
+	StepSchedSetattr     InitStep = 59
+	StepIoprioSet        InitStep = 60
+	StepSocket           InitStep = 61
+	StepVerifyDevice     InitStep = 62
+	StepVerifyProcfs     InitStep = 63
+	StepInsideProcfs     InitStep = 64
+	StepLookup           InitStep = 65
 )
 
 // NsUnshare is the operation ns.unshare.
@@ -1058,6 +1062,139 @@ func (o *MountBind) decode(d *decoder) {
 
 func (o *MountBind) value() InitOp { return *o }
 
+// MountMake is the operation mount.make.
+type MountMake struct {
+	Tree    Slot     // receives the new filesystem, mounted nowhere yet, for a mount.bind with MOUNT_TREE
+	Fstype  string   //
+	Source  string   //
+	Options []string // as of mount.fs
+	Attr    uint64   // MOUNT_ATTR_* for fsmount(2)
+	Userns  Slot     // user namespace for MOUNT_ATTR_IDMAP, none for none
+}
+
+// OpName implements Op.
+func (MountMake) OpName() string { return "mount.make" }
+
+func (MountMake) code() uint16 { return 30 }
+
+// Fields implements Op.
+func (o MountMake) Fields() []Field {
+	return []Field{
+		{"tree", o.Tree},
+		{"fstype", o.Fstype},
+		{"source", o.Source},
+		{"options", o.Options},
+		{"attr", o.Attr},
+		{"userns", o.Userns},
+	}
+}
+
+func (o MountMake) encode(e *encoder) {
+	e.slot(o.Tree)
+	e.str(o.Fstype)
+	e.str(o.Source)
+	e.strs(o.Options)
+	e.u64(o.Attr)
+	e.slot(o.Userns)
+}
+
+func (o *MountMake) decode(d *decoder) {
+	o.Tree = d.slot()
+	o.Fstype = d.str()
+	o.Source = d.str()
+	o.Options = d.strs()
+	o.Attr = d.u64()
+	o.Userns = d.slot()
+}
+
+func (o *MountMake) value() InitOp { return *o }
+
+// MountLegacy is the operation mount.legacy.
+type MountLegacy struct {
+	Tree   Slot   // as of mount.make: for filesystems and options that only mount(2) can do (values over 255 bytes, subtypes, some flags)
+	Fstype string //
+	Source string //
+	Data   string // the filesystem's options as one string
+	Flags  uint64 // MS_* of the superblock
+	Attr   uint64 // MOUNT_ATTR_* for mount_setattr(2)
+	Userns Slot   // user namespace for MOUNT_ATTR_IDMAP, none for none
+}
+
+// OpName implements Op.
+func (MountLegacy) OpName() string { return "mount.legacy" }
+
+func (MountLegacy) code() uint16 { return 31 }
+
+// Fields implements Op.
+func (o MountLegacy) Fields() []Field {
+	return []Field{
+		{"tree", o.Tree},
+		{"fstype", o.Fstype},
+		{"source", o.Source},
+		{"data", o.Data},
+		{"flags", o.Flags},
+		{"attr", o.Attr},
+		{"userns", o.Userns},
+	}
+}
+
+func (o MountLegacy) encode(e *encoder) {
+	e.slot(o.Tree)
+	e.str(o.Fstype)
+	e.str(o.Source)
+	e.str(o.Data)
+	e.u64(o.Flags)
+	e.u64(o.Attr)
+	e.slot(o.Userns)
+}
+
+func (o *MountLegacy) decode(d *decoder) {
+	o.Tree = d.slot()
+	o.Fstype = d.str()
+	o.Source = d.str()
+	o.Data = d.str()
+	o.Flags = d.u64()
+	o.Attr = d.u64()
+	o.Userns = d.slot()
+}
+
+func (o *MountLegacy) value() InitOp { return *o }
+
+// MountReconfigure is the operation mount.reconfigure.
+type MountReconfigure struct {
+	Root    Slot     //
+	Path    string   // mount point
+	Options []string // as of mount.fs: what the superblock is to have from now on
+}
+
+// OpName implements Op.
+func (MountReconfigure) OpName() string { return "mount.reconfigure" }
+
+func (MountReconfigure) code() uint16 { return 32 }
+
+// Fields implements Op.
+func (o MountReconfigure) Fields() []Field {
+	return []Field{
+		{"root", o.Root},
+		{"path", o.Path},
+		{"options", o.Options},
+	}
+}
+
+func (o MountReconfigure) encode(e *encoder) {
+	e.slot(o.Root)
+	e.str(o.Path)
+	e.strs(o.Options)
+}
+
+func (o *MountReconfigure) decode(d *decoder) {
+	o.Root = d.slot()
+	o.Path = d.str()
+	o.Options = d.strs()
+}
+
+func (o *MountReconfigure) value() InitOp { return *o }
+
 // MountAttr is the operation mount.attr.
 type MountAttr struct {
 	Root    Slot   //
@@ -1070,7 +1207,7 @@ type MountAttr struct {
 // OpName implements Op.
 func (MountAttr) OpName() string { return "mount.attr" }
 
-func (MountAttr) code() uint16 { return 30 }
+func (MountAttr) code() uint16 { return 33 }
 
 // Fields implements Op.
 func (o MountAttr) Fields() []Field {
@@ -1112,7 +1249,7 @@ type MountMask struct {
 // OpName implements Op.
 func (MountMask) OpName() string { return "mount.mask" }
 
-func (MountMask) code() uint16 { return 31 }
+func (MountMask) code() uint16 { return 34 }
 
 // Fields implements Op.
 func (o MountMask) Fields() []Field {
@@ -1149,7 +1286,7 @@ type MountReadonly struct {
 // OpName implements Op.
 func (MountReadonly) OpName() string { return "mount.readonly" }
 
-func (MountReadonly) code() uint16 { return 32 }
+func (MountReadonly) code() uint16 { return 35 }
 
 // Fields implements Op.
 func (o MountReadonly) Fields() []Field {
@@ -1171,6 +1308,37 @@ func (o *MountReadonly) decode(d *decoder) {
 
 func (o *MountReadonly) value() InitOp { return *o }
 
+// RootAttach is the operation root.attach.
+type RootAttach struct {
+	Root        Slot   // holds a detached tree from outside, which becomes a mount of its own: on top of /, where nothing finds it before root.pivot
+	Propagation uint64 // MS_* with MS_REC for the whole tree, before it appears
+}
+
+// OpName implements Op.
+func (RootAttach) OpName() string { return "root.attach" }
+
+func (RootAttach) code() uint16 { return 36 }
+
+// Fields implements Op.
+func (o RootAttach) Fields() []Field {
+	return []Field{
+		{"root", o.Root},
+		{"propagation", o.Propagation},
+	}
+}
+
+func (o RootAttach) encode(e *encoder) {
+	e.slot(o.Root)
+	e.u64(o.Propagation)
+}
+
+func (o *RootAttach) decode(d *decoder) {
+	o.Root = d.slot()
+	o.Propagation = d.u64()
+}
+
+func (o *RootAttach) value() InitOp { return *o }
+
 // RootPivot is the operation root.pivot.
 type RootPivot struct {
 	Root Slot //
@@ -1179,7 +1347,7 @@ type RootPivot struct {
 // OpName implements Op.
 func (RootPivot) OpName() string { return "root.pivot" }
 
-func (RootPivot) code() uint16 { return 33 }
+func (RootPivot) code() uint16 { return 37 }
 
 // Fields implements Op.
 func (o RootPivot) Fields() []Field {
@@ -1207,7 +1375,7 @@ type RootChroot struct {
 // OpName implements Op.
 func (RootChroot) OpName() string { return "root.chroot" }
 
-func (RootChroot) code() uint16 { return 34 }
+func (RootChroot) code() uint16 { return 38 }
 
 // Fields implements Op.
 func (o RootChroot) Fields() []Field {
@@ -1239,7 +1407,7 @@ type FsMkdir struct {
 // OpName implements Op.
 func (FsMkdir) OpName() string { return "fs.mkdir" }
 
-func (FsMkdir) code() uint16 { return 35 }
+func (FsMkdir) code() uint16 { return 39 }
 
 // Fields implements Op.
 func (o FsMkdir) Fields() []Field {
@@ -1275,7 +1443,7 @@ type FsSymlink struct {
 // OpName implements Op.
 func (FsSymlink) OpName() string { return "fs.symlink" }
 
-func (FsSymlink) code() uint16 { return 36 }
+func (FsSymlink) code() uint16 { return 40 }
 
 // Fields implements Op.
 func (o FsSymlink) Fields() []Field {
@@ -1318,7 +1486,7 @@ type FsMknod struct {
 // OpName implements Op.
 func (FsMknod) OpName() string { return "fs.mknod" }
 
-func (FsMknod) code() uint16 { return 37 }
+func (FsMknod) code() uint16 { return 41 }
 
 // Fields implements Op.
 func (o FsMknod) Fields() []Field {
@@ -1371,7 +1539,7 @@ type FsDevbind struct {
 // OpName implements Op.
 func (FsDevbind) OpName() string { return "fs.devbind" }
 
-func (FsDevbind) code() uint16 { return 38 }
+func (FsDevbind) code() uint16 { return 42 }
 
 // Fields implements Op.
 func (o FsDevbind) Fields() []Field {
@@ -1413,7 +1581,7 @@ type UtsHostname struct {
 // OpName implements Op.
 func (UtsHostname) OpName() string { return "uts.hostname" }
 
-func (UtsHostname) code() uint16 { return 39 }
+func (UtsHostname) code() uint16 { return 43 }
 
 // Fields implements Op.
 func (o UtsHostname) Fields() []Field {
@@ -1440,7 +1608,7 @@ type UtsDomainname struct {
 // OpName implements Op.
 func (UtsDomainname) OpName() string { return "uts.domainname" }
 
-func (UtsDomainname) code() uint16 { return 40 }
+func (UtsDomainname) code() uint16 { return 44 }
 
 // Fields implements Op.
 func (o UtsDomainname) Fields() []Field {
@@ -1467,7 +1635,7 @@ type ProcfsOpen struct {
 // OpName implements Op.
 func (ProcfsOpen) OpName() string { return "procfs.open" }
 
-func (ProcfsOpen) code() uint16 { return 41 }
+func (ProcfsOpen) code() uint16 { return 45 }
 
 // Fields implements Op.
 func (o ProcfsOpen) Fields() []Field {
@@ -1496,7 +1664,7 @@ type SysctlWrite struct {
 // OpName implements Op.
 func (SysctlWrite) OpName() string { return "sysctl.write" }
 
-func (SysctlWrite) code() uint16 { return 42 }
+func (SysctlWrite) code() uint16 { return 46 }
 
 // Fields implements Op.
 func (o SysctlWrite) Fields() []Field {
@@ -1531,7 +1699,7 @@ type ProcAttr struct {
 // OpName implements Op.
 func (ProcAttr) OpName() string { return "proc.attr" }
 
-func (ProcAttr) code() uint16 { return 43 }
+func (ProcAttr) code() uint16 { return 47 }
 
 // Fields implements Op.
 func (o ProcAttr) Fields() []Field {
@@ -1564,7 +1732,7 @@ type CredGroups struct {
 // OpName implements Op.
 func (CredGroups) OpName() string { return "cred.groups" }
 
-func (CredGroups) code() uint16 { return 44 }
+func (CredGroups) code() uint16 { return 48 }
 
 // Fields implements Op.
 func (o CredGroups) Fields() []Field {
@@ -1593,7 +1761,7 @@ type CredUser struct {
 // OpName implements Op.
 func (CredUser) OpName() string { return "cred.user" }
 
-func (CredUser) code() uint16 { return 45 }
+func (CredUser) code() uint16 { return 49 }
 
 // Fields implements Op.
 func (o CredUser) Fields() []Field {
@@ -1627,7 +1795,7 @@ type ProcHome struct {
 // OpName implements Op.
 func (ProcHome) OpName() string { return "proc.home" }
 
-func (ProcHome) code() uint16 { return 46 }
+func (ProcHome) code() uint16 { return 50 }
 
 // Fields implements Op.
 func (o ProcHome) Fields() []Field {
@@ -1657,7 +1825,7 @@ type CapsBounding struct {
 // OpName implements Op.
 func (CapsBounding) OpName() string { return "caps.bounding" }
 
-func (CapsBounding) code() uint16 { return 47 }
+func (CapsBounding) code() uint16 { return 51 }
 
 // Fields implements Op.
 func (o CapsBounding) Fields() []Field {
@@ -1686,7 +1854,7 @@ type CapsSet struct {
 // OpName implements Op.
 func (CapsSet) OpName() string { return "caps.set" }
 
-func (CapsSet) code() uint16 { return 48 }
+func (CapsSet) code() uint16 { return 52 }
 
 // Fields implements Op.
 func (o CapsSet) Fields() []Field {
@@ -1719,7 +1887,7 @@ type CapsAmbient struct {
 // OpName implements Op.
 func (CapsAmbient) OpName() string { return "caps.ambient" }
 
-func (CapsAmbient) code() uint16 { return 49 }
+func (CapsAmbient) code() uint16 { return 53 }
 
 // Fields implements Op.
 func (o CapsAmbient) Fields() []Field {
@@ -1748,7 +1916,7 @@ type SeccompLoad struct {
 // OpName implements Op.
 func (SeccompLoad) OpName() string { return "seccomp.load" }
 
-func (SeccompLoad) code() uint16 { return 50 }
+func (SeccompLoad) code() uint16 { return 54 }
 
 // Fields implements Op.
 func (o SeccompLoad) Fields() []Field {
@@ -1783,7 +1951,7 @@ type RlimitSet struct {
 // OpName implements Op.
 func (RlimitSet) OpName() string { return "rlimit.set" }
 
-func (RlimitSet) code() uint16 { return 51 }
+func (RlimitSet) code() uint16 { return 55 }
 
 // Fields implements Op.
 func (o RlimitSet) Fields() []Field {
@@ -1824,7 +1992,7 @@ type ConsoleOpen struct {
 // OpName implements Op.
 func (ConsoleOpen) OpName() string { return "console.open" }
 
-func (ConsoleOpen) code() uint16 { return 52 }
+func (ConsoleOpen) code() uint16 { return 56 }
 
 // Fields implements Op.
 func (o ConsoleOpen) Fields() []Field {
@@ -1875,7 +2043,7 @@ type ConsoleAttach struct {
 // OpName implements Op.
 func (ConsoleAttach) OpName() string { return "console.attach" }
 
-func (ConsoleAttach) code() uint16 { return 53 }
+func (ConsoleAttach) code() uint16 { return 57 }
 
 // Fields implements Op.
 func (o ConsoleAttach) Fields() []Field {
@@ -1956,52 +2124,60 @@ func newInitOp(code uint16) decodable {
 	case 29:
 		return &MountBind{}
 	case 30:
-		return &MountAttr{}
+		return &MountMake{}
 	case 31:
-		return &MountMask{}
+		return &MountLegacy{}
 	case 32:
-		return &MountReadonly{}
+		return &MountReconfigure{}
 	case 33:
-		return &RootPivot{}
+		return &MountAttr{}
 	case 34:
-		return &RootChroot{}
+		return &MountMask{}
 	case 35:
-		return &FsMkdir{}
+		return &MountReadonly{}
 	case 36:
-		return &FsSymlink{}
+		return &RootAttach{}
 	case 37:
-		return &FsMknod{}
+		return &RootPivot{}
 	case 38:
-		return &FsDevbind{}
+		return &RootChroot{}
 	case 39:
-		return &UtsHostname{}
+		return &FsMkdir{}
 	case 40:
-		return &UtsDomainname{}
+		return &FsSymlink{}
 	case 41:
-		return &ProcfsOpen{}
+		return &FsMknod{}
 	case 42:
-		return &SysctlWrite{}
+		return &FsDevbind{}
 	case 43:
-		return &ProcAttr{}
+		return &UtsHostname{}
 	case 44:
-		return &CredGroups{}
+		return &UtsDomainname{}
 	case 45:
-		return &CredUser{}
+		return &ProcfsOpen{}
 	case 46:
-		return &ProcHome{}
+		return &SysctlWrite{}
 	case 47:
-		return &CapsBounding{}
+		return &ProcAttr{}
 	case 48:
-		return &CapsSet{}
+		return &CredGroups{}
 	case 49:
-		return &CapsAmbient{}
+		return &CredUser{}
 	case 50:
-		return &SeccompLoad{}
+		return &ProcHome{}
 	case 51:
-		return &RlimitSet{}
+		return &CapsBounding{}
 	case 52:
-		return &ConsoleOpen{}
+		return &CapsSet{}
 	case 53:
+		return &CapsAmbient{}
+	case 54:
+		return &SeccompLoad{}
+	case 55:
+		return &RlimitSet{}
+	case 56:
+		return &ConsoleOpen{}
+	case 57:
 		return &ConsoleAttach{}
 	}
 	return nil

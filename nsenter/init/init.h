@@ -152,10 +152,17 @@ int resolve_mountpoint(struct ctx *c, int root, const char *path, uint64_t flags
 /* mount.c: helpers of several operations */
 int set_attr(struct ctx *c, int fd, uint64_t set, uint64_t clr, uint64_t propagation, int userns, unsigned int flags);
 int set_propagation(struct ctx *c, int fd, uint64_t propagation);
-int new_mount(struct ctx *c, const char *type, uint64_t attr);
+int resolve_existing(struct ctx *c, uint64_t slot, const char *path, int optional, int *fd);
 int attach(struct ctx *c, int tree, int target);
 int clone_tree(struct ctx *c, int fd, unsigned int flags);
 int is_device(int fd, unsigned int type, unsigned int major, unsigned int minor);
+
+/* newfs.c: a filesystem context, step by step; new_mount is all of them without options */
+int fs_source(struct ctx *c, int fs, const char *source);
+int fs_option(struct ctx *c, int fs, const char *option);
+int fs_options(struct ctx *c, int fs, struct pl_ref options);
+int fs_finish(struct ctx *c, int fs, uint64_t attr);
+int new_mount(struct ctx *c, const char *type, uint64_t attr);
 
 /* copyup.c */
 int copy_up(struct ctx *c, int from, int to);

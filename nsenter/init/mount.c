@@ -58,51 +58,6 @@ int is_device(int fd, unsigned int type, unsigned int major, unsigned int minor)
 	return sys_fstat(fd, &st) == 0 && S_TYPE(st.stx_mode) == type && st.stx_rdev_major == major && st.stx_rdev_minor == minor;
 }
 
-/* The filesystem context says in words what was wrong; the last error wins. */
-static int context_error(struct ctx *c, int fs, enum pl_step step, long err, const char *option)
-{
-	char text[DETAIL];
-	long n;
-
-	set_detail(c, option);
-	while ((n = sys_read(fs, text, sizeof(text) - 1)) > 0) {
-		text[n] = 0;
-		if (text[n - 1] == '\n')
-			text[n - 1] = 0;
-		if (n > 2 && text[0] == 'e')
-			set_detail(c, text + 2);
-	}
-	return fail(c, step, err);
-}
-
-static int set_option(struct ctx *c, int fs, const char *option)
-{
-	char key[256];
-	size_t n = 0;
-	long r;
-
-	while (option[n] && option[n] != '=')
-		n++;
-	if (n >= sizeof(key))
-		return fail_text(c, STEP_FSCONFIG, -EINVAL, option);
-	memcpy(key, option, n);
-	key[n] = 0;
-	if (option[n])
-		r = SYS5(__NR_fsconfig, fs, FSCONFIG_SET_STRING, key, option + n + 1, 0);
-	else
-		r = SYS5(__NR_fsconfig, fs, FSCONFIG_SET_FLAG, key, NULL, 0);
-	return r < 0 ? context_error(c, fs, STEP_FSCONFIG, r, option) : 0;
-}
-
-static int set_source(struct ctx *c, int fs, const char *source)
-{
-	long r = 0;
-
-	if (*source)
-		r = SYS5(__NR_fsconfig, fs, FSCONFIG_SET_STRING, "source", source, 0);
-	return r < 0 ? context_error(c, fs, STEP_FSCONFIG, r, source) : 0;
-}
-
 /* tmpfs takes the permissions of the directory that it covers. */
 static int inherit_mode(struct ctx *c, int fs, int covered)
 {
@@ -113,42 +68,19 @@ static int inherit_mode(struct ctx *c, int fs, int covered)
 	if (r < 0)
 		return fail(c, STEP_FSTAT, r);
 	put_num(put_str(option, option + sizeof(option), "mode="), option + sizeof(option), st.stx_mode & 07777u, 8);
-	return set_option(c, fs, option);
-}
-
-static int finish(struct ctx *c, int fs, uint64_t attr)
-{
-	long r = SYS5(__NR_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
-
-	if (r < 0)
-		return context_error(c, fs, STEP_FSCONFIG, r, "");
-	r = SYS3(__NR_fsmount, fs, FSMOUNT_CLOEXEC, attr);
-	return r < 0 ? context_error(c, fs, STEP_FSMOUNT, r, "") : (int)r;
-}
-
-/* A detached mount of a filesystem without options. */
-int new_mount(struct ctx *c, const char *type, uint64_t attr)
-{
-	int fs = (int)SYS2(__NR_fsopen, type, FSOPEN_CLOEXEC);
-	int r;
-
-	if (fs < 0)
-		return fail_text(c, STEP_FSOPEN, fs, type);
-	r = finish(c, fs, attr);
-	sys_close(fs);
-	return r;
+	return fs_option(c, fs, option);
 }
 
 static int configure(struct ctx *c, const struct op_mount_fs *o, int fs, const struct target *t)
 {
 	uint64_t late = o->flags & PL_MOUNT_COPYUP ? MOUNT_ATTR_RDONLY : 0;
-	int r = set_source(c, fs, plan_str(c, o->source));
+	int r = fs_source(c, fs, plan_str(c, o->source));
 
-	for (uint32_t i = 0; i < o->options.len && r == 0; i++)
-		r = set_option(c, fs, plan_item(c, o->options, i));
+	if (r == 0)
+		r = fs_options(c, fs, o->options);
 	if (r == 0 && o->flags & PL_MOUNT_INHERITMODE && !t->created)
 		r = inherit_mode(c, fs, t->fd);
-	return r < 0 ? r : finish(c, fs, o->attr & ~late);
+	return r < 0 ? r : fs_finish(c, fs, o->attr & ~late);
 }
 
 /* Propagation is set before the mount appears, and again after: below a shared mount the kernel makes it shared. */
@@ -235,7 +167,7 @@ static int bind_source(struct ctx *c, const struct op_mount_bind *o)
 			return clone_tree(c, slot_get(c, o->from), flags);
 		return fd < 0 ? fail(c, STEP_FCNTL, fd) : fd;
 	}
-	if (o->flags & PL_MOUNT_SRCNOFOLLOW)
+	if (o->flags & (PL_MOUNT_SRCNOFOLLOW | PL_MOUNT_COPYLINK))
 		flags |= AT_SYMLINK_NOFOLLOW;
 	fd = sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | flags);
 	return fd < 0 ? fail_text(c, STEP_OPEN_TREE, fd, path) : fd;
@@ -264,22 +196,73 @@ static int bind_attr(struct ctx *c, const struct op_mount_bind *o, int tree)
 	return r < 0 ? r : set_attr(c, tree, o->attr_set, o->attr_clr, 0, userns, 0);
 }
 
+/* What mount.fs does for a tmpfs between making and mounting it, for one that mount.make has made. */
+static int furnish(struct ctx *c, const struct op_mount_bind *o, int tree, const struct target *t)
+{
+	struct statx st;
+	int fd, r = 0;
+
+	if (o->flags & PL_MOUNT_INHERITMODE && !t->created) {
+		fd = sys_openat(tree, ".", O_RDONLY | O_DIRECTORY, 0);
+		r = fd < 0 ? fd : sys_fstat(t->fd, &st);
+		if (r == 0)
+			r = (int)SYS2(__NR_fchmod, fd, st.stx_mode & 07777u);
+		if (fd >= 0)
+			sys_close(fd);
+		if (r < 0)
+			return fail(c, STEP_FCHMOD, r);
+	}
+	return o->flags & PL_MOUNT_COPYUP ? copy_up(c, t->fd, tree) : 0;
+}
+
 static int bind_onto(struct ctx *c, const struct op_mount_bind *o, int root, int tree)
 {
 	struct target t;
 	enum want want;
 	int r = bind_want(c, o, tree, &want);
 
+	if (r < 0)
+		return r;
+	r = resolve_mountpoint(c, root, plan_str(c, o->path), o->flags, want, &t);
+	if (r < 0)
+		return skip_missing(c, r, o->flags);
+	r = furnish(c, o, tree, &t);
 	if (r == 0)
 		r = bind_attr(c, o, tree);
-	if (r == 0) {
-		r = resolve_mountpoint(c, root, plan_str(c, o->path), o->flags, want, &t);
-		if (r < 0)
-			return skip_missing(c, r, o->flags);
+	if (r == 0)
 		r = settle(c, tree, t.fd, o->propagation);
-		sys_close(t.fd);
-	}
+	sys_close(t.fd);
 	return r;
+}
+
+static int is_link(int fd)
+{
+	struct statx st;
+
+	return sys_fstat(fd, &st) == 0 && S_TYPE(st.stx_mode) == TYPE_LNK;
+}
+
+/* The source is a link: one with the same text is made at the target. The same one may be there already. */
+static int copy_link(struct ctx *c, const char *path, int root, int tree)
+{
+	char text[MAX_PATH], have[MAX_PATH], name[256];
+	long n = SYS4(__NR_readlinkat, tree, "", text, sizeof(text) - 1), m, r;
+	int parent;
+
+	if (n < 0)
+		return fail(c, STEP_READLINKAT, n);
+	text[n] = 0;
+	r = resolve_parent(c, root, path, name, &parent);
+	if (r < 0)
+		return (int)r;
+	r = SYS3(__NR_symlinkat, text, parent, name);
+	if (r == -EEXIST) {
+		m = SYS4(__NR_readlinkat, parent, name, have, sizeof(have) - 1);
+		if (m == n && memcmp(have, text, (size_t)n) == 0)
+			r = 0;
+	}
+	sys_close(parent);
+	return r < 0 ? fail_text(c, STEP_SYMLINKAT, r, path) : 0;
 }
 
 int op_mount_bind(struct ctx *c, const void *rec)
@@ -293,7 +276,10 @@ int op_mount_bind(struct ctx *c, const void *rec)
 	tree = bind_source(c, o);
 	r = tree;
 	if (tree >= 0) {
-		r = bind_onto(c, o, root, tree);
+		if (o->flags & PL_MOUNT_COPYLINK && is_link(tree))
+			r = copy_link(c, plan_str(c, o->path), root, tree);
+		else
+			r = bind_onto(c, o, root, tree);
 		sys_close(tree);
 	}
 	root_put(o->root, root);
@@ -301,7 +287,7 @@ int op_mount_bind(struct ctx *c, const void *rec)
 }
 
 /* Resolves something that exists; 1 with nothing open when it does not and optional is set. */
-static int resolve_existing(struct ctx *c, uint64_t slot, const char *path, int optional, int *fd)
+int resolve_existing(struct ctx *c, uint64_t slot, const char *path, int optional, int *fd)
 {
 	struct target t;
 	int root;
@@ -403,13 +389,13 @@ static int empty_tree(struct ctx *c)
 
 	if (fs < 0)
 		return fail(c, STEP_FSOPEN, fs);
-	r = set_source(c, fs, "tmpfs");
+	r = fs_source(c, fs, "tmpfs");
 	if (r == 0)
-		r = set_option(c, fs, "mode=0555");
+		r = fs_option(c, fs, "mode=0555");
 	if (r == 0)
-		r = set_option(c, fs, "size=4k");
+		r = fs_option(c, fs, "size=4k");
 	if (r == 0)
-		r = finish(c, fs, attr);
+		r = fs_finish(c, fs, attr);
 	sys_close(fs);
 	return r;
 }

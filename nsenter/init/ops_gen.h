@@ -11,8 +11,8 @@ struct pl_ref {
 };
 
 #define PL_TABLE_HASH \
-	0x41, 0xa9, 0x89, 0xff, 0xe4, 0xff, 0xd8, 0xb1, 0x49, 0x14, 0x4e, 0x27, 0xea, 0xf3, 0x8a, 0x95, \
-	0x1c, 0x08, 0xe7, 0xee, 0xfb, 0xc1, 0x22, 0x3b, 0x9b, 0x03, 0xa8, 0x13, 0x5f, 0xae, 0xf6, 0x9c
+	0xc6, 0x17, 0x0f, 0xf4, 0xe5, 0xe7, 0x9f, 0xe8, 0x59, 0xdd, 0xcb, 0x1d, 0x31, 0x46, 0xef, 0xa8, \
+	0x4e, 0xc3, 0x9d, 0xc9, 0x2c, 0xef, 0x21, 0x5e, 0xc8, 0x10, 0x4e, 0x1f, 0x09, 0x18, 0x4a, 0xba
 
 #define PL_OP_TRY 1u /* a failure is no error: remembered for the next operation with OP_ELSE */
 #define PL_OP_ELSE 2u /* runs only when the operation before it, an OP_TRY one, failed */
@@ -32,6 +32,8 @@ struct pl_ref {
 #define PL_MOUNT_OPTIONAL 128u /* a missing target is skipped */
 #define PL_MOUNT_SRCNOFOLLOW 256u /* the source's last component is not followed */
 #define PL_MOUNT_COPYUP 512u /* tmpcopyup: the covered directory's content is copied into the new tmpfs */
+#define PL_MOUNT_COPYLINK 1024u /* a source that is a symbolic link is made anew at the target instead of being mounted */
+#define PL_MOUNT_ONLINK 2048u /* a target that is a symbolic link is mounted on, not followed */
 #define PL_FS_EXISTOK 1u /* an existing object is left alone (fs.mknod: only when type and number are right) */
 #define PL_FS_REPLACE 2u /* an existing symbolic link or file is replaced */
 #define PL_CRED_KEEPCAPS 1u /* PR_SET_KEEPCAPS over the change */
@@ -47,61 +49,62 @@ enum pl_step {
 	STEP_FSCONFIG = 7,
 	STEP_FSMOUNT = 8,
 	STEP_MOUNT_SETATTR = 9,
-	STEP_MOUNT = 10,
-	STEP_UMOUNT2 = 11,
-	STEP_PIVOT_ROOT = 12,
-	STEP_CHROOT = 13,
-	STEP_CHDIR = 14,
-	STEP_FCHDIR = 15,
-	STEP_GETCWD = 16,
-	STEP_MKDIRAT = 17,
-	STEP_MKNODAT = 18,
-	STEP_SYMLINKAT = 19,
-	STEP_READLINKAT = 20,
-	STEP_UNLINKAT = 21,
-	STEP_COPY_UP = 22,
-	STEP_FCHMOD = 23,
-	STEP_FCHOWNAT = 24,
-	STEP_FSTAT = 25,
-	STEP_FSTATFS = 26,
-	STEP_UNSHARE = 27,
-	STEP_SETNS = 28,
-	STEP_TIMENS_OFFSETS = 29,
-	STEP_CLONE3 = 30,
-	STEP_DUP3 = 31,
-	STEP_FCNTL = 32,
-	STEP_CLOSE_RANGE = 33,
-	STEP_SENDMSG = 34,
-	STEP_RECVMSG = 35,
-	STEP_READ = 36,
-	STEP_WRITE = 37,
-	STEP_POLL = 38,
-	STEP_EXECVE = 39,
-	STEP_WAIT = 40,
-	STEP_HOOK_EXIT = 41,
-	STEP_HOOK_SIGNAL = 42,
-	STEP_HOOK_TIMEOUT = 43,
-	STEP_SETSID = 44,
-	STEP_KEYCTL = 45,
-	STEP_PRCTL = 46,
-	STEP_PERSONALITY = 47,
-	STEP_SETHOSTNAME = 48,
-	STEP_SETDOMAINNAME = 49,
-	STEP_SETGROUPS = 50,
-	STEP_SETRESGID = 51,
-	STEP_SETRESUID = 52,
-	STEP_CAPSET = 53,
-	STEP_SECCOMP = 54,
-	STEP_PRLIMIT = 55,
-	STEP_IOCTL = 56,
-	STEP_SCHED_SETAFFINITY = 57,
-	STEP_SCHED_SETATTR = 58,
-	STEP_IOPRIO_SET = 59,
-	STEP_SOCKET = 60,
-	STEP_VERIFY_DEVICE = 61,
-	STEP_VERIFY_PROCFS = 62,
-	STEP_INSIDE_PROCFS = 63,
-	STEP_LOOKUP = 64,
+	STEP_FSPICK = 10,
+	STEP_MOUNT = 11,
+	STEP_UMOUNT2 = 12,
+	STEP_PIVOT_ROOT = 13,
+	STEP_CHROOT = 14,
+	STEP_CHDIR = 15,
+	STEP_FCHDIR = 16,
+	STEP_GETCWD = 17,
+	STEP_MKDIRAT = 18,
+	STEP_MKNODAT = 19,
+	STEP_SYMLINKAT = 20,
+	STEP_READLINKAT = 21,
+	STEP_UNLINKAT = 22,
+	STEP_COPY_UP = 23,
+	STEP_FCHMOD = 24,
+	STEP_FCHOWNAT = 25,
+	STEP_FSTAT = 26,
+	STEP_FSTATFS = 27,
+	STEP_UNSHARE = 28,
+	STEP_SETNS = 29,
+	STEP_TIMENS_OFFSETS = 30,
+	STEP_CLONE3 = 31,
+	STEP_DUP3 = 32,
+	STEP_FCNTL = 33,
+	STEP_CLOSE_RANGE = 34,
+	STEP_SENDMSG = 35,
+	STEP_RECVMSG = 36,
+	STEP_READ = 37,
+	STEP_WRITE = 38,
+	STEP_POLL = 39,
+	STEP_EXECVE = 40,
+	STEP_WAIT = 41,
+	STEP_HOOK_EXIT = 42,
+	STEP_HOOK_SIGNAL = 43,
+	STEP_HOOK_TIMEOUT = 44,
+	STEP_SETSID = 45,
+	STEP_KEYCTL = 46,
+	STEP_PRCTL = 47,
+	STEP_PERSONALITY = 48,
+	STEP_SETHOSTNAME = 49,
+	STEP_SETDOMAINNAME = 50,
+	STEP_SETGROUPS = 51,
+	STEP_SETRESGID = 52,
+	STEP_SETRESUID = 53,
+	STEP_CAPSET = 54,
+	STEP_SECCOMP = 55,
+	STEP_PRLIMIT = 56,
+	STEP_IOCTL = 57,
+	STEP_SCHED_SETAFFINITY = 58,
+	STEP_SCHED_SETATTR = 59,
+	STEP_IOPRIO_SET = 60,
+	STEP_SOCKET = 61,
+	STEP_VERIFY_DEVICE = 62,
+	STEP_VERIFY_PROCFS = 63,
+	STEP_INSIDE_PROCFS = 64,
+	STEP_LOOKUP = 65,
 	STEP_COUNT
 };
 
@@ -135,30 +138,34 @@ enum pl_code {
 	OP_MOUNT_PROPAGATION = 27,
 	OP_MOUNT_FS = 28,
 	OP_MOUNT_BIND = 29,
-	OP_MOUNT_ATTR = 30,
-	OP_MOUNT_MASK = 31,
-	OP_MOUNT_READONLY = 32,
-	OP_ROOT_PIVOT = 33,
-	OP_ROOT_CHROOT = 34,
-	OP_FS_MKDIR = 35,
-	OP_FS_SYMLINK = 36,
-	OP_FS_MKNOD = 37,
-	OP_FS_DEVBIND = 38,
-	OP_UTS_HOSTNAME = 39,
-	OP_UTS_DOMAINNAME = 40,
-	OP_PROCFS_OPEN = 41,
-	OP_SYSCTL_WRITE = 42,
-	OP_PROC_ATTR = 43,
-	OP_CRED_GROUPS = 44,
-	OP_CRED_USER = 45,
-	OP_PROC_HOME = 46,
-	OP_CAPS_BOUNDING = 47,
-	OP_CAPS_SET = 48,
-	OP_CAPS_AMBIENT = 49,
-	OP_SECCOMP_LOAD = 50,
-	OP_RLIMIT_SET = 51,
-	OP_CONSOLE_OPEN = 52,
-	OP_CONSOLE_ATTACH = 53,
+	OP_MOUNT_MAKE = 30,
+	OP_MOUNT_LEGACY = 31,
+	OP_MOUNT_RECONFIGURE = 32,
+	OP_MOUNT_ATTR = 33,
+	OP_MOUNT_MASK = 34,
+	OP_MOUNT_READONLY = 35,
+	OP_ROOT_ATTACH = 36,
+	OP_ROOT_PIVOT = 37,
+	OP_ROOT_CHROOT = 38,
+	OP_FS_MKDIR = 39,
+	OP_FS_SYMLINK = 40,
+	OP_FS_MKNOD = 41,
+	OP_FS_DEVBIND = 42,
+	OP_UTS_HOSTNAME = 43,
+	OP_UTS_DOMAINNAME = 44,
+	OP_PROCFS_OPEN = 45,
+	OP_SYSCTL_WRITE = 46,
+	OP_PROC_ATTR = 47,
+	OP_CRED_GROUPS = 48,
+	OP_CRED_USER = 49,
+	OP_PROC_HOME = 50,
+	OP_CAPS_BOUNDING = 51,
+	OP_CAPS_SET = 52,
+	OP_CAPS_AMBIENT = 53,
+	OP_SECCOMP_LOAD = 54,
+	OP_RLIMIT_SET = 55,
+	OP_CONSOLE_OPEN = 56,
+	OP_CONSOLE_ATTACH = 57,
 	OP_END
 };
 
@@ -384,6 +391,37 @@ struct op_mount_bind {
 };
 _Static_assert(sizeof(struct op_mount_bind) == 16 + 8 * 11, "op_mount_bind");
 
+struct op_mount_make {
+	struct pl_op op;
+	uint64_t tree; /* slot: receives the new filesystem, mounted nowhere yet, for a mount.bind with MOUNT_TREE */
+	struct pl_ref fstype; /* str:  */
+	struct pl_ref source; /* str:  */
+	struct pl_ref options; /* strs: as of mount.fs */
+	uint64_t attr; /* u64: MOUNT_ATTR_* for fsmount(2) */
+	uint64_t userns; /* slot: user namespace for MOUNT_ATTR_IDMAP, none for none */
+};
+_Static_assert(sizeof(struct op_mount_make) == 16 + 8 * 6, "op_mount_make");
+
+struct op_mount_legacy {
+	struct pl_op op;
+	uint64_t tree; /* slot: as of mount.make: for filesystems and options that only mount(2) can do (values over 255 bytes, subtypes, some flags) */
+	struct pl_ref fstype; /* str:  */
+	struct pl_ref source; /* str:  */
+	struct pl_ref data; /* str: the filesystem's options as one string */
+	uint64_t flags; /* u64: MS_* of the superblock */
+	uint64_t attr; /* u64: MOUNT_ATTR_* for mount_setattr(2) */
+	uint64_t userns; /* slot: user namespace for MOUNT_ATTR_IDMAP, none for none */
+};
+_Static_assert(sizeof(struct op_mount_legacy) == 16 + 8 * 7, "op_mount_legacy");
+
+struct op_mount_reconfigure {
+	struct pl_op op;
+	uint64_t root; /* slot:  */
+	struct pl_ref path; /* str: mount point */
+	struct pl_ref options; /* strs: as of mount.fs: what the superblock is to have from now on */
+};
+_Static_assert(sizeof(struct op_mount_reconfigure) == 16 + 8 * 3, "op_mount_reconfigure");
+
 struct op_mount_attr {
 	struct pl_op op;
 	uint64_t root; /* slot:  */
@@ -409,6 +447,13 @@ struct op_mount_readonly {
 	struct pl_ref path; /* str: bound onto itself, recursively, read-only; missing: skipped */
 };
 _Static_assert(sizeof(struct op_mount_readonly) == 16 + 8 * 2, "op_mount_readonly");
+
+struct op_root_attach {
+	struct pl_op op;
+	uint64_t root; /* slot: holds a detached tree from outside, which becomes a mount of its own: on top of /, where nothing finds it before root.pivot */
+	uint64_t propagation; /* u64: MS_* with MS_REC for the whole tree, before it appears */
+};
+_Static_assert(sizeof(struct op_root_attach) == 16 + 8 * 2, "op_root_attach");
 
 struct op_root_pivot {
 	struct pl_op op;
@@ -608,9 +653,13 @@ _Static_assert(sizeof(struct op_console_attach) == 16 + 8 * 1, "op_console_attac
 	X(OP_MOUNT_PROPAGATION, mount_propagation, 3, KIND_SLOT, KIND_STR, KIND_U64) \
 	X(OP_MOUNT_FS, mount_fs, 8, KIND_SLOT, KIND_STR, KIND_STR, KIND_STR, KIND_STRS, KIND_U64, KIND_U64, KIND_U32) \
 	X(OP_MOUNT_BIND, mount_bind, 11, KIND_SLOT, KIND_STR, KIND_STR, KIND_SLOT, KIND_U64, KIND_U64, KIND_U64, KIND_U64, KIND_SLOT, KIND_U64, KIND_U32) \
+	X(OP_MOUNT_MAKE, mount_make, 6, KIND_SLOT, KIND_STR, KIND_STR, KIND_STRS, KIND_U64, KIND_SLOT) \
+	X(OP_MOUNT_LEGACY, mount_legacy, 7, KIND_SLOT, KIND_STR, KIND_STR, KIND_STR, KIND_U64, KIND_U64, KIND_SLOT) \
+	X(OP_MOUNT_RECONFIGURE, mount_reconfigure, 3, KIND_SLOT, KIND_STR, KIND_STRS) \
 	X(OP_MOUNT_ATTR, mount_attr, 5, KIND_SLOT, KIND_STR, KIND_U64, KIND_U64, KIND_U32) \
 	X(OP_MOUNT_MASK, mount_mask, 4, KIND_SLOT, KIND_STR, KIND_SLOT, KIND_SLOT) \
 	X(OP_MOUNT_READONLY, mount_readonly, 2, KIND_SLOT, KIND_STR) \
+	X(OP_ROOT_ATTACH, root_attach, 2, KIND_SLOT, KIND_U64) \
 	X(OP_ROOT_PIVOT, root_pivot, 1, KIND_SLOT) \
 	X(OP_ROOT_CHROOT, root_chroot, 2, KIND_SLOT, KIND_U32) \
 	X(OP_FS_MKDIR, fs_mkdir, 3, KIND_SLOT, KIND_STR, KIND_U32) \

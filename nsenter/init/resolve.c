@@ -218,8 +218,16 @@ int resolve_mountpoint(struct ctx *c, int root, const char *path, uint64_t flags
 {
 	uint64_t how = flags & PL_MOUNT_NOFOLLOW ? RESOLVE_NO_SYMLINKS : 0;
 	struct statfs fs;
-	long r = resolve(c, root, path, how, want, want == WANT_FILE ? 0644 : 0755, out);
+	long r = 0;
 
+	out->created = 0;
+	out->fd = -ENOENT;
+	if (flags & PL_MOUNT_ONLINK)
+		out->fd = open_retry(root, path, O_PATH | O_NOFOLLOW, IN_ROOT);
+	if (out->fd == -ENOENT)
+		r = resolve(c, root, path, how, want, want == WANT_FILE ? 0644 : 0755, out);
+	else if (out->fd < 0)
+		r = fail_text(c, STEP_OPENAT2, out->fd, path);
 	if (r < 0 || flags & PL_MOUNT_INPROC)
 		return (int)r;
 	r = SYS2(__NR_fstatfs, out->fd, &fs);

@@ -80,6 +80,23 @@ int op_root_open(struct ctx *c, const void *rec)
 	return 0;
 }
 
+/* A root whose place in this mount namespace has no path for this process. */
+int op_root_attach(struct ctx *c, const void *rec)
+{
+	const struct op_root_attach *o = rec;
+	int tree = slot_get(c, o->root), top;
+	int r = set_propagation(c, tree, o->propagation);
+
+	if (r < 0)
+		return r;
+	top = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+	if (top < 0)
+		return fail(c, STEP_OPEN, top);
+	r = attach(c, tree, top);
+	sys_close(top);
+	return r;
+}
+
 /* The old root ends on top of the new one, is made a slave so that its end does not reach the host, and goes. */
 static int drop_old_root(struct ctx *c, int old)
 {

@@ -292,6 +292,15 @@ static long answer_strings(long nr, long a, long b, long c, long d, long e)
 	case __NR_fchownat:
 		touch_str(b);
 		return k.next_fd++;
+	case __NR_fspick:
+		touch_str(b);
+		return k.next_fd++;
+	case __NR_mount:
+		touch_str(a);
+		touch_str(b);
+		touch_str(c);
+		touch_str(e);
+		return 0;
 	case __NR_keyctl:
 		if (a == KEYCTL_JOIN_SESSION_KEYRING)
 			touch_str(b);
