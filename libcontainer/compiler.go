@@ -31,6 +31,7 @@ type hostFacts struct {
 type planOptions struct {
 	id           string
 	bundle       string // absolute
+	root         string // of the state
 	run          bool   // no waiting for start
 	noPivot      bool
 	noNewKeyring bool
@@ -63,6 +64,7 @@ type compiler struct {
 	resultSlot  nsenter.Slot
 	containerFD nsenter.Slot // exec: pidfd of the container's init
 	tasks       nsenter.Slot // exec: first of the files of version 1 cgroups
+	unified     nsenter.Slot // exec that is not born in its version 2 cgroup: cgroup.procs
 	exec        *execTarget  // nil for a create
 	errs        []error
 }
@@ -90,6 +92,7 @@ func newCompiler(spec *specs.Spec, p *specs.Process, facts *hostFacts, o planOpt
 		spec: spec, process: p, facts: facts, opts: o, warn: warn, plan: &nsenter.Plan{},
 		tty: nsenter.NoSlot, procfs: nsenter.NoSlot, createState: nsenter.NoSlot, startState: nsenter.NoSlot,
 		startSlot: nsenter.NoSlot, resultSlot: nsenter.NoSlot, containerFD: nsenter.NoSlot,
+		unified: nsenter.NoSlot,
 	}
 }
 

@@ -58,7 +58,7 @@ func (r *Runtime) prepare(id string, o CreateOptions, run bool, cache string) (*
 		return nil, err
 	}
 	p := &prepared{spec: o.Spec, raw: o.SpecJSON, opts: planOptions{
-		id: id, bundle: bundle, run: run, noPivot: o.NoPivot, noNewKeyring: o.NoNewKeyring, preserve: len(o.PreserveFiles),
+		id: id, bundle: bundle, root: r.root, run: run, noPivot: o.NoPivot, noNewKeyring: o.NoNewKeyring, preserve: len(o.PreserveFiles),
 		pidFile: o.PidFile, pidFDSocket: o.PidFDSocket,
 	}}
 	switch {

@@ -98,7 +98,7 @@ func (c *Container) execRunner(rec *record, spec *specs.Spec, o ExecOptions, tar
 		return nil, err
 	}
 	po := planOptions{
-		id: c.id, bundle: rec.Bundle, run: true, noNewKeyring: rec.NoNewKeyring, preserve: len(o.PreserveFiles),
+		id: c.id, bundle: rec.Bundle, root: c.rt.root, run: true, noNewKeyring: rec.NoNewKeyring, preserve: len(o.PreserveFiles),
 		pidFile: o.PidFile, pidFDSocket: o.PidFDSocket,
 	}
 	if rec.Cgroup != nil && len(o.SubCgroups) > 0 {

@@ -39,6 +39,13 @@ func (r *record) pidFor(kind string, pid int) int {
 	return pid
 }
 
+// maxHookTimeout stands for all longer ones: a time.Duration cannot be much longer, and nobody will see the end of either.
+const maxHookTimeout = 100 * 365 * 24 * time.Hour
+
+func hookTimeout(seconds int) time.Duration {
+	return time.Duration(min(seconds, int(maxHookTimeout/time.Second))) * time.Second
+}
+
 // runHook runs one hook in the caller's namespaces. It gets the state on its standard input and exactly the environment that the
 // configuration gives it: nothing of the container's, nothing of the caller's.
 func runHook(ctx context.Context, kind string, h specs.Hook, rec *record, pid int) error {
@@ -49,8 +56,7 @@ func runHook(ctx context.Context, kind string, h specs.Hook, rec *record, pid in
 	defer state.Close()
 	if h.Timeout != nil {
 		var cancel context.CancelFunc
-		timeout := time.Duration(*h.Timeout) * time.Second
-		ctx, cancel = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no end after the timeout of %ds", *h.Timeout))
+		ctx, cancel = context.WithTimeoutCause(ctx, hookTimeout(*h.Timeout), fmt.Errorf("no end after the timeout of %ds", *h.Timeout))
 		defer cancel()
 	}
 	var stderr tail

@@ -131,10 +131,22 @@ func (o hostOpenCgroup) Fields() []nsenter.Field {
 	return []nsenter.Field{{Name: "first", Value: o.First}, {Name: "count", Value: o.Count}}
 }
 
+// hostOpenUnified opens the file by which the init of an exec moves itself into the version 2 cgroup, when it is not born there.
+type hostOpenUnified struct{ Slot nsenter.Slot }
+
+// OpName implements nsenter.Op.
+func (hostOpenUnified) OpName() string { return "cgroup.openunified" }
+
+// Fields implements nsenter.Op.
+func (o hostOpenUnified) Fields() []nsenter.Field {
+	return []nsenter.Field{{Name: "slot", Value: o.Slot}}
+}
+
 // hostSpawn starts the init with the rest of the plan.
 type hostSpawn struct {
 	Namespaces uint64 // CLONE_NEW*
 	Cgroup     bool   // CLONE_INTO_CGROUP
+	CPUs       string // list of processors that it begins on; empty: those of the caller
 }
 
 // OpName implements nsenter.Op.
@@ -142,7 +154,11 @@ func (hostSpawn) OpName() string { return "spawn" }
 
 // Fields implements nsenter.Op.
 func (o hostSpawn) Fields() []nsenter.Field {
-	return []nsenter.Field{{Name: "namespaces", Value: namespaceNames(o.Namespaces)}, {Name: "into_cgroup", Value: o.Cgroup}}
+	f := []nsenter.Field{{Name: "namespaces", Value: namespaceNames(o.Namespaces)}, {Name: "into_cgroup", Value: o.Cgroup}}
+	if o.CPUs != "" {
+		f = append(f, nsenter.Field{Name: "cpus", Value: o.CPUs})
+	}
+	return f
 }
 
 func namespaceNames(flags uint64) []string {

@@ -3,6 +3,7 @@ package libcontainer
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/minirun/minirun/nsenter"
 	"github.com/minirun/minirun/specs"
@@ -65,10 +66,11 @@ func hookSteps(kind string, hooks []specs.Hook) []nsenter.Item {
 	return steps
 }
 
-// containerHooks run in the container's namespaces, but find their programs in the host's tree: before the root changes.
+// containerHooks run in the container's namespaces, but find their programs in the host's tree: before the root changes. They work in
+// the container's root, where other runtimes have them too.
 func (c *compiler) containerHooks() {
 	for i, h := range c.hooks().CreateContainer {
-		c.add(fmt.Sprintf("hooks.createContainer[%d]", i), initHook(h, c.createState))
+		c.add(fmt.Sprintf("hooks.createContainer[%d]", i), initHook(h, c.createState, c.root.Root))
 	}
 }
 
@@ -78,14 +80,14 @@ func (c *compiler) startHooks(gate) {
 		return
 	}
 	for i, h := range c.hooks().StartContainer {
-		c.add(fmt.Sprintf("hooks.startContainer[%d]", i), initHook(h, c.startState))
+		c.add(fmt.Sprintf("hooks.startContainer[%d]", i), initHook(h, c.startState, nsenter.NoSlot))
 	}
 }
 
-func initHook(h specs.Hook, state nsenter.Slot) nsenter.HookRun {
-	op := nsenter.HookRun{Path: h.Path, Args: h.Args, Env: h.Env, State: state}
+func initHook(h specs.Hook, state, dir nsenter.Slot) nsenter.HookRun {
+	op := nsenter.HookRun{Path: h.Path, Args: h.Args, Env: h.Env, State: state, Dir: dir}
 	if h.Timeout != nil {
-		op.TimeoutMs = uint64(*h.Timeout) * 1000
+		op.TimeoutMs = uint64(hookTimeout(*h.Timeout) / time.Millisecond)
 	}
 	return op
 }

@@ -113,7 +113,9 @@ func (c *compiler) openNamespaces() {
 }
 
 func (c *compiler) spawn() {
-	c.add("linux.namespaces", hostSpawn{Namespaces: c.spawnFlags(), Cgroup: c.cgroup.born()})
+	c.add("linux.namespaces", hostSpawn{
+		Namespaces: c.spawnFlags(), Cgroup: c.cgroup.born() && c.unified == nsenter.NoSlot, CPUs: c.initialCPUs(),
+	})
 	if !c.ns.fork {
 		c.items(c.adjust())
 	}

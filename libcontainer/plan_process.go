@@ -1,8 +1,8 @@
 package libcontainer
 
 import (
-	"bytes"
 	"fmt"
+	"hash/fnv"
 	"path"
 	"slices"
 	"strings"
@@ -22,9 +22,17 @@ const defaultUmask = 0o022
 func (c *compiler) session() {
 	if !c.opts.noNewKeyring {
 		// Kernels without keyrings, and users over their quota of keys, run the container in the caller's.
-		c.try("session keyring", nsenter.ProcKeyring{Name: "_ses." + c.opts.id})
+		c.try("session keyring", nsenter.ProcKeyring{Name: keyringName(c.opts)})
 	}
 	c.add("session", nsenter.ProcSetsid{})
+}
+
+// keyringName is the same for every program of a container, which joins the keyring by its name, and another for a container of the same id in
+// another root directory.
+func keyringName(o planOptions) string {
+	h := fnv.New32a()
+	h.Write([]byte(o.root)) // never fails
+	return fmt.Sprintf("_ses.%s.%08x", o.id, h.Sum32())
 }
 
 // openConsole makes the terminal in the container's own devpts.
@@ -60,15 +68,14 @@ func (c *compiler) attachConsole() {
 	c.add("process.user", nsenter.StdioOwn{Uid: c.process.User.UID})
 }
 
-// allCPUs is a mask of more processors than any kernel has; it takes those of them that the cpuset allows.
-var allCPUs = bytes.Repeat([]byte{0xff}, 1024)
-
 func (c *compiler) scheduling() {
 	p := c.process
-	// The processors that the caller bound itself to are no business of the container's.
-	c.try("process", nsenter.ProcExecaffinity{Mask: allCPUs})
-	if d := c.linux().Personality; d != nil && c.exec == nil {
+	c.affinity()
+	if d := c.linux().Personality; d != nil {
 		c.add("linux.personality", nsenter.ProcPersonality{Value: personality(d)})
+	}
+	if m := c.linux().MemoryPolicy; m != nil {
+		c.add("linux.memoryPolicy", memoryPolicy(m))
 	}
 	if p.IOPriority != nil {
 		c.add("process.ioPriority", nsenter.ProcIoprio{Value: ioPriority(p.IOPriority)})
@@ -85,12 +92,36 @@ func personality(p *specs.LinuxPersonality) uint64 {
 	return 0
 }
 
+// fewFiles is the number of descriptors that finding the program takes, with some to spare.
+const fewFiles = 64
+
+// rlimits come late, since the init's own descriptors may be above the new limit, and while the hard ones may still be raised.
 func (c *compiler) rlimits() {
 	for i, l := range c.process.Rlimits {
 		op := nsenter.RlimitSet{Resource: rlimitNumber(l.Type), Soft: l.Soft, Hard: l.Hard}
-		c.add(fmt.Sprintf("process.rlimits[%d]", i), op)
+		if c.opensFew(l) {
+			op.Soft, op.Hard = fewFiles, max(l.Hard, fewFiles)
+			c.try(rlimitField(i), op) // a limit that is lower already is refused later, if at all
+			continue
+		}
+		c.add(rlimitField(i), op)
 	}
 }
+
+// lastRlimits are those that leave fewer descriptors than finding the program takes. Lowering a limit needs no right.
+func (c *compiler) lastRlimits() {
+	for i, l := range c.process.Rlimits {
+		if c.opensFew(l) {
+			c.add(rlimitField(i), nsenter.RlimitSet{Resource: rlimitNumber(l.Type), Soft: l.Soft, Hard: l.Hard})
+		}
+	}
+}
+
+func (c *compiler) opensFew(l specs.POSIXRlimit) bool {
+	return rlimitNumber(l.Type) == unix.RLIMIT_NOFILE && l.Soft < fewFiles
+}
+
+func rlimitField(i int) string { return fmt.Sprintf("process.rlimits[%d]", i) }
 
 // hostRlimits raises limits from outside: in a user namespace the init lacks the right to.
 func (c *compiler) hostRlimits() []nsenter.Item {
@@ -99,7 +130,7 @@ func (c *compiler) hostRlimits() []nsenter.Item {
 	}
 	var steps []nsenter.Item
 	for i, l := range c.process.Rlimits {
-		steps = append(steps, step(fmt.Sprintf("process.rlimits[%d]", i), hostRlimit{l}))
+		steps = append(steps, step(rlimitField(i), hostRlimit{l}))
 	}
 	return steps
 }

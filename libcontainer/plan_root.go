@@ -191,10 +191,20 @@ func (c *compiler) openCgroup() {
 		c.tasks = c.slotRange(n)
 		c.add("linux.cgroupsPath", hostOpenCgroup{First: c.tasks, Count: n})
 	}
+	// On the processors where it is to begin, the cgroup may not let it be.
+	if c.cgroup.born() && c.initialCPUs() != "" {
+		c.unified = c.slot()
+		c.add("process.execCPUAffinity.initial", hostOpenUnified{c.unified})
+	}
 }
 
 // enterCgroup is joinCgroup of an exec: nothing has to be waited for.
-func (c *compiler) enterCgroup() { c.joinTasks(c.tasks, c.cgroup.joined()) }
+func (c *compiler) enterCgroup() {
+	c.joinTasks(c.tasks, c.cgroup.joined())
+	if c.unified != nsenter.NoSlot {
+		c.joinTasks(c.unified, 1)
+	}
+}
 
 // adjust is what the host does to the process from outside as soon as there is one.
 func (c *compiler) adjust() []nsenter.Item {

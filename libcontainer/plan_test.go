@@ -116,6 +116,13 @@ var planCases = []struct {
 	{name: "hooks-create", layout: "v2", change: func(s *specs.Spec) {
 		s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: "/hooks/start"}}, Poststart: []specs.Hook{{Path: "/hooks/post"}}}
 	}},
+	{name: "memory-policy", layout: "v1", change: func(s *specs.Spec) {
+		s.Linux.MemoryPolicy = &specs.LinuxMemoryPolicy{
+			Mode: specs.MpolBind, Nodes: "0-1,64", Flags: []specs.MemoryPolicyFlagType{specs.MpolFStaticNodes},
+		}
+		s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 3, Hard: 10}, {Type: "RLIMIT_CORE"}}
+		s.Process.ExecCPUAffinity = &specs.CPUAffinity{Initial: "0", Final: "1"} // of exec only
+	}},
 	{name: "process", layout: "v2", change: func(s *specs.Spec) {
 		adj, mask := 500, uint32(0o77)
 		s.Process.OOMScoreAdj = &adj
@@ -157,6 +164,25 @@ func TestExecPlanGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, filepath.Join("testdata", "plans", "exec.plan"), text(c.plan))
+}
+
+// TestExecAffinityGolden is an exec that begins on processors which the container's cgroup may not have.
+func TestExecAffinityGolden(t *testing.T) {
+	s := testSpec(nil)
+	s.Process.ExecCPUAffinity = &specs.CPUAffinity{Initial: "0-1", Final: "2,1100"}
+	for _, layout := range []string{"v1", "v2"} {
+		facts := testFacts(t, layout)
+		at, err := cgroups.Place(facts.cgroups, "/web", "web")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec := &record{Namespaces: unix.CLONE_NEWNS, Cgroup: &at}
+		c, err := compileExec(s, s.Process, rec, facts, planOptions{id: "web", bundle: "/bundle", run: true}, func(string) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden(t, filepath.Join("testdata", "plans", "exec-affinity-"+layout+".plan"), text(c.plan))
+	}
 }
 
 func golden(t *testing.T, path, got string) {

@@ -165,7 +165,7 @@ func (o hostSpawn) run(_ context.Context, r *runner) error {
 		}
 		l.UseCgroup, l.CgroupFD = true, fd
 	}
-	r.child, err = l.Start()
+	r.child, err = startOn(o.CPUs, &l)
 	if errors.Is(err, unix.EBUSY) && r.c.exec != nil {
 		// The container has given its cgroup's controllers to cgroups of its own, as an init system does: no process may be in the
 		// container's cgroup itself any more.
@@ -176,22 +176,29 @@ func (o hostSpawn) run(_ context.Context, r *runner) error {
 
 // spawnBesideInit starts an exec in the version 2 cgroup of the container's first process, which must be below the container's.
 func (r *runner) spawnBesideInit(l *nsenter.Launch) error {
-	at, err := r.c.facts.cgroups.Of(r.rec.Pid)
+	cg, err := r.cgroupOfInit()
 	if err != nil {
 		return err
 	}
-	own, _ := r.rec.Cgroup.Unified()
-	dir, ok := at.Unified()
-	if !ok || !strings.HasPrefix(dir.Path, own.Path+"/") {
-		return fmt.Errorf("start init in the cgroup %s: %w", own.Abs(), unix.EBUSY)
-	}
-	cg := cgroups.Open(at)
 	defer cg.Close()
 	if l.CgroupFD, _, err = cg.FD(); err != nil {
 		return err
 	}
 	r.child, err = l.Start()
 	return err
+}
+
+func (r *runner) cgroupOfInit() (*cgroups.Cgroup, error) {
+	at, err := r.c.facts.cgroups.Of(r.rec.Pid)
+	if err != nil {
+		return nil, err
+	}
+	own, _ := r.rec.Cgroup.Unified()
+	dir, ok := at.Unified()
+	if !ok || !strings.HasPrefix(dir.Path, own.Path+"/") {
+		return nil, fmt.Errorf("start init in the cgroup %s: %w", own.Abs(), unix.EBUSY)
+	}
+	return cgroups.Open(at), nil
 }
 
 // standardStreams fills in /dev/null where the caller gave nothing, and for a program with a terminal.

@@ -101,6 +101,7 @@ func (c *Container) explainStart(spec *specs.Spec, rec *record, err error) error
 		return errors.Join(err, ferr)
 	}
 	o := rec.planOptions()
+	o.root = c.rt.root
 	comp, cerr := compileCreate(spec, facts, o, func(string) {})
 	if cerr != nil {
 		return err

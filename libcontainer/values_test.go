@@ -116,10 +116,8 @@ func TestUnsupportedFieldsAreRefused(t *testing.T) {
 	s := testSpec(func(s *specs.Spec) {
 		s.Linux.NetDevices = map[string]specs.LinuxNetDevice{"eth0": {}}
 		s.Linux.IntelRdt = &specs.LinuxIntelRdt{}
-		s.Linux.MemoryPolicy = &specs.LinuxMemoryPolicy{}
 	})
 	const want = "linux.intelRdt: this version does not support it\n" +
-		"linux.memoryPolicy: this version does not support it\n" +
 		"linux.netDevices: this version does not support it"
 	for range 20 { // the same text each time
 		_, err := compileCreate(s, testFacts(t, "v2"), planOptions{id: "web", bundle: "/bundle"}, func(string) {})

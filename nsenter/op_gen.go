@@ -3,7 +3,7 @@
 package nsenter
 
 // tableHash identifies ops.tab; plan and init must carry the same.
-const tableHash = "\xc6\x17\x0f\xf4\xe5\xe7\x9f\xe8Y\xdd\xcb\x1d1F\xef\xa8NÝ\xc9,\xef!^\xc8\x10N\x1f\t\x18J\xba"
+const tableHash = "\x940\x8f}#:|s7\xa2\xe6i\x02\x02i\xaaq;ޞ\xeb\xa09\x18\x80F\x92\xb7\x15\xfc+\x1a"
 
 // Flags of operations, as ops.tab describes them.
 const (
@@ -94,6 +94,7 @@ var stepNames = [...]string{
 	"sched_setaffinity",
 	"sched_setattr",
 	"ioprio_set",
+	"set_mempolicy",
 	"socket",
 	"verify_device",
 	"verify_procfs",
@@ -164,11 +165,12 @@ const (
 	StepSchedSetaffinity InitStep = 58
 	StepSchedSetattr     InitStep = 59
 	StepIoprioSet        InitStep = 60
-	StepSocket           InitStep = 61
-	StepVerifyDevice     InitStep = 62
-	StepVerifyProcfs     InitStep = 63
-	StepInsideProcfs     InitStep = 64
-	StepLookup           InitStep = 65
+	StepSetMempolicy     InitStep = 61
+	StepSocket           InitStep = 62
+	StepVerifyDevice     InitStep = 63
+	StepVerifyProcfs     InitStep = 64
+	StepInsideProcfs     InitStep = 65
+	StepLookup           InitStep = 66
 )
 
 // NsUnshare is the operation ns.unshare.
@@ -776,6 +778,7 @@ type HookRun struct {
 	Env       []string //
 	TimeoutMs uint64   // 0: no limit
 	State     Slot     // descriptor with the state as JSON, becomes stdin (rewound for each hook)
+	Dir       Slot     // working directory of the hook; none: that of the process
 }
 
 // OpName implements Op.
@@ -791,6 +794,7 @@ func (o HookRun) Fields() []Field {
 		{"env", o.Env},
 		{"timeout_ms", o.TimeoutMs},
 		{"state", o.State},
+		{"dir", o.Dir},
 	}
 }
 
@@ -800,6 +804,7 @@ func (o HookRun) encode(e *encoder) {
 	e.strs(o.Env)
 	e.u64(o.TimeoutMs)
 	e.slot(o.State)
+	e.slot(o.Dir)
 }
 
 func (o *HookRun) decode(d *decoder) {
@@ -808,6 +813,7 @@ func (o *HookRun) decode(d *decoder) {
 	o.Env = d.strs()
 	o.TimeoutMs = d.u64()
 	o.State = d.slot()
+	o.Dir = d.slot()
 }
 
 func (o *HookRun) value() InitOp { return *o }
@@ -2062,6 +2068,37 @@ func (o *ConsoleAttach) decode(d *decoder) {
 
 func (o *ConsoleAttach) value() InitOp { return *o }
 
+// ProcMempolicy is the operation proc.mempolicy.
+type ProcMempolicy struct {
+	Mode  uint64 // MPOL_* with its flags, set_mempolicy(2); kept over execve
+	Nodes []byte // mask of memory nodes, in whole 64-bit words; empty: none
+}
+
+// OpName implements Op.
+func (ProcMempolicy) OpName() string { return "proc.mempolicy" }
+
+func (ProcMempolicy) code() uint16 { return 58 }
+
+// Fields implements Op.
+func (o ProcMempolicy) Fields() []Field {
+	return []Field{
+		{"mode", o.Mode},
+		{"nodes", o.Nodes},
+	}
+}
+
+func (o ProcMempolicy) encode(e *encoder) {
+	e.u64(o.Mode)
+	e.blob(o.Nodes)
+}
+
+func (o *ProcMempolicy) decode(d *decoder) {
+	o.Mode = d.u64()
+	o.Nodes = d.blob()
+}
+
+func (o *ProcMempolicy) value() InitOp { return *o }
+
 // newInitOp returns an empty operation for a code, nil for an unknown one.
 func newInitOp(code uint16) decodable {
 	switch code {
@@ -2179,6 +2216,8 @@ func newInitOp(code uint16) decodable {
 		return &ConsoleOpen{}
 	case 57:
 		return &ConsoleAttach{}
+	case 58:
+		return &ProcMempolicy{}
 	}
 	return nil
 }

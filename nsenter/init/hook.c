@@ -11,10 +11,16 @@ struct exec_error {
 };
 
 /* In the child. Every descriptor but 0 to 2 ends at the execve, so the hook inherits nothing of init or container. */
-static struct exec_error become(const struct ctx *c, const struct op_hook_run *o, int state, char **argv, char **env)
+static struct exec_error become(const struct ctx *c, const struct op_hook_run *o, const int fds[2], char **argv, char **env)
 {
+	int state = fds[0], dir = fds[1];
 	long r;
 
+	if (dir >= 0) {
+		r = SYS1(__NR_fchdir, dir);
+		if (r < 0)
+			return (struct exec_error){ STEP_FCHDIR, (int)r };
+	}
 	if (state >= 0) {
 		r = SYS3(__NR_lseek, state, 0, SEEK_TO);
 		if (r < 0)
@@ -118,7 +124,7 @@ static long clone_hook(int *pidfd)
 
 static int spawn(struct ctx *c, const struct op_hook_run *o, char **argv, char **env)
 {
-	int state = o->state == NO_SLOT ? -1 : slot_get(c, o->state);
+	int fds[2] = { o->state == NO_SLOT ? -1 : slot_get(c, o->state), o->dir == NO_SLOT ? -1 : slot_get(c, o->dir) };
 	int errors[2], pidfd = -1, r;
 	long pid = SYS2(__NR_pipe2, errors, O_CLOEXEC);
 
@@ -126,7 +132,7 @@ static int spawn(struct ctx *c, const struct op_hook_run *o, char **argv, char *
 		return fail_text(c, STEP_OPEN, pid, "pipe2");
 	pid = clone_hook(&pidfd);
 	if (pid == 0) {
-		struct exec_error e = become(c, o, state, argv, env);
+		struct exec_error e = become(c, o, fds, argv, env);
 
 		sys_write(errors[1], &e, sizeof(e));
 		sys_exit(1);

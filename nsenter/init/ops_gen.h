@@ -11,8 +11,8 @@ struct pl_ref {
 };
 
 #define PL_TABLE_HASH \
-	0xc6, 0x17, 0x0f, 0xf4, 0xe5, 0xe7, 0x9f, 0xe8, 0x59, 0xdd, 0xcb, 0x1d, 0x31, 0x46, 0xef, 0xa8, \
-	0x4e, 0xc3, 0x9d, 0xc9, 0x2c, 0xef, 0x21, 0x5e, 0xc8, 0x10, 0x4e, 0x1f, 0x09, 0x18, 0x4a, 0xba
+	0x94, 0x30, 0x8f, 0x7d, 0x23, 0x3a, 0x7c, 0x73, 0x37, 0xa2, 0xe6, 0x69, 0x02, 0x02, 0x69, 0xaa, \
+	0x71, 0x3b, 0xde, 0x9e, 0xeb, 0xa0, 0x39, 0x18, 0x80, 0x46, 0x92, 0xb7, 0x15, 0xfc, 0x2b, 0x1a
 
 #define PL_OP_TRY 1u /* a failure is no error: remembered for the next operation with OP_ELSE */
 #define PL_OP_ELSE 2u /* runs only when the operation before it, an OP_TRY one, failed */
@@ -100,11 +100,12 @@ enum pl_step {
 	STEP_SCHED_SETAFFINITY = 58,
 	STEP_SCHED_SETATTR = 59,
 	STEP_IOPRIO_SET = 60,
-	STEP_SOCKET = 61,
-	STEP_VERIFY_DEVICE = 62,
-	STEP_VERIFY_PROCFS = 63,
-	STEP_INSIDE_PROCFS = 64,
-	STEP_LOOKUP = 65,
+	STEP_SET_MEMPOLICY = 61,
+	STEP_SOCKET = 62,
+	STEP_VERIFY_DEVICE = 63,
+	STEP_VERIFY_PROCFS = 64,
+	STEP_INSIDE_PROCFS = 65,
+	STEP_LOOKUP = 66,
 	STEP_COUNT
 };
 
@@ -166,6 +167,7 @@ enum pl_code {
 	OP_RLIMIT_SET = 55,
 	OP_CONSOLE_OPEN = 56,
 	OP_CONSOLE_ATTACH = 57,
+	OP_PROC_MEMPOLICY = 58,
 	OP_END
 };
 
@@ -330,8 +332,9 @@ struct op_hook_run {
 	struct pl_ref env; /* strs:  */
 	uint64_t timeout_ms; /* u64: 0: no limit */
 	uint64_t state; /* slot: descriptor with the state as JSON, becomes stdin (rewound for each hook) */
+	uint64_t dir; /* slot: working directory of the hook; none: that of the process */
 };
-_Static_assert(sizeof(struct op_hook_run) == 16 + 8 * 5, "op_hook_run");
+_Static_assert(sizeof(struct op_hook_run) == 16 + 8 * 6, "op_hook_run");
 
 struct op_cgroup_join {
 	struct pl_op op;
@@ -620,6 +623,13 @@ struct op_console_attach {
 };
 _Static_assert(sizeof(struct op_console_attach) == 16 + 8 * 1, "op_console_attach");
 
+struct op_proc_mempolicy {
+	struct pl_op op;
+	uint64_t mode; /* u64: MPOL_* with its flags, set_mempolicy(2); kept over execve */
+	struct pl_ref nodes; /* blob: mask of memory nodes, in whole 64-bit words; empty: none */
+};
+_Static_assert(sizeof(struct op_proc_mempolicy) == 16 + 8 * 2, "op_proc_mempolicy");
+
 #define PL_MAX_FIELDS 11
 
 /* X(code, name, number of fields, kinds...) for the decoder's descriptors and the table of handlers. */
@@ -646,7 +656,7 @@ _Static_assert(sizeof(struct op_console_attach) == 16 + 8 * 1, "op_console_attac
 	X(OP_SYNC_SEND, sync_send, 2, KIND_U32, KIND_SLOT) \
 	X(OP_SYNC_CREATED, sync_created, 2, KIND_SLOT, KIND_SLOT) \
 	X(OP_SYNC_FINAL, sync_final, 0, 0) \
-	X(OP_HOOK_RUN, hook_run, 5, KIND_STR, KIND_STRS, KIND_STRS, KIND_U64, KIND_SLOT) \
+	X(OP_HOOK_RUN, hook_run, 6, KIND_STR, KIND_STRS, KIND_STRS, KIND_U64, KIND_SLOT, KIND_SLOT) \
 	X(OP_CGROUP_JOIN, cgroup_join, 1, KIND_SLOT) \
 	X(OP_STDIO_OWN, stdio_own, 1, KIND_U32) \
 	X(OP_ROOT_OPEN, root_open, 4, KIND_STR, KIND_STR, KIND_SLOT, KIND_U32) \
@@ -681,5 +691,6 @@ _Static_assert(sizeof(struct op_console_attach) == 16 + 8 * 1, "op_console_attac
 	X(OP_RLIMIT_SET, rlimit_set, 3, KIND_U32, KIND_U64, KIND_U64) \
 	X(OP_CONSOLE_OPEN, console_open, 9, KIND_SLOT, KIND_STR, KIND_STR, KIND_U32, KIND_U32, KIND_U32, KIND_U32, KIND_U32, KIND_SLOT) \
 	X(OP_CONSOLE_ATTACH, console_attach, 1, KIND_SLOT) \
+	X(OP_PROC_MEMPOLICY, proc_mempolicy, 2, KIND_U64, KIND_BLOB) \
 
 #endif

@@ -342,6 +342,18 @@ int op_proc_ioprio(struct ctx *c, const void *rec)
 	return r < 0 ? fail(c, STEP_IOPRIO_SET, r) : 0;
 }
 
+#define WORD_BITS 64u
+
+/* The kernel takes one bit less than it is told of. */
+int op_proc_mempolicy(struct ctx *c, const void *rec)
+{
+	const struct op_proc_mempolicy *o = rec;
+	unsigned long bits = o->nodes.len / (WORD_BITS / 8) * WORD_BITS;
+	long r = SYS3(__NR_set_mempolicy, o->mode, bits ? plan_blob(c, o->nodes) : NULL, bits ? bits + 1 : 0);
+
+	return r < 0 ? fail(c, STEP_SET_MEMPOLICY, r) : 0;
+}
+
 int op_uts_hostname(struct ctx *c, const void *rec)
 {
 	const struct op_uts_hostname *o = rec;

@@ -5,6 +5,7 @@ package integration
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -143,6 +144,44 @@ func TestHookCreateContainerNamespaces(t *testing.T) {
 	c.configure(hook("createContainer", specs.Hook{Path: path}), script("for n in mnt uts; do readlink /proc/self/ns/$n; done"))
 	out := c.run().ok().stdout
 	equal(b, "namespaces of the hook", b.read(filepath.Join(c.rootfs(), "hook.ns")), out)
+}
+
+// Hooks of the runtime work in the bundle, those of the container in its root, wherever the caller is.
+func TestHookDirectory(t *testing.T) {
+	b := newBox(t)
+	c := b.container()
+	c.configure(c.recorder(), cwd("/tmp"))
+	c.run().ok()
+	for _, kind := range hookKinds() {
+		want := c.bundle
+		switch kind {
+		case "createContainer":
+			want = c.rootfs()
+		case "startContainer":
+			want = "/tmp"
+		}
+		dir, _, _ := strings.Cut(b.read(filepath.Join(c.rootfs(), "env."+kind)), "\n")
+		equal(b, "directory of "+kind, dir, want)
+	}
+}
+
+// A timeout that no clock can hold is a long one.
+func TestHookHugeTimeout(t *testing.T) {
+	b := newBox(t)
+	c := b.container()
+	path := b.path("hook")
+	b.write(path, "#!/bin/sh\nexit 0\n", 0o755)
+	b.write(filepath.Join(c.rootfs(), "hook"), "#!/bin/sh\nexit 0\n", 0o755)
+	var mods []mod
+	for _, kind := range hookKinds() {
+		h := specs.Hook{Path: path, Timeout: ptr(math.MaxInt)}
+		if kind == "startContainer" {
+			h.Path = "/hook"
+		}
+		mods = append(mods, hook(kind, h))
+	}
+	c.configure(mods...)
+	c.run().ok()
 }
 
 // prestart and createRuntime hooks run in the caller's namespaces.
