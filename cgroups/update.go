@@ -162,6 +162,12 @@ func deviceChange(list string, want, inForce []Write) (change, back []Write) {
 		return want, inForce
 	}
 	if lines, undo, ok := deviceLines(list, want); ok {
+		if len(lines) > 0 { // for a unit's manager
+			lines[0].Devices = want[0].Devices
+		}
+		if len(undo) > 0 && len(inForce) > 0 {
+			undo[0].Devices = inForce[0].Devices
+		}
 		return lines, undo
 	}
 	if len(inForce) == 0 {
