@@ -73,6 +73,16 @@ type compiler struct {
 // independent of each other allow.
 func compileCreate(spec *specs.Spec, facts *hostFacts, o planOptions, warn func(string)) (*compiler, error) {
 	c := newCompiler(spec, spec.Process, facts, o, warn)
+	c.compileAll()
+	if len(c.errs) > 0 {
+		return nil, errors.Join(c.errs...)
+	}
+	c.planCreate()
+	return c, errors.Join(c.errs...)
+}
+
+// compileAll compiles the parts, each in any case: what is wrong in one says nothing about the others.
+func (c *compiler) compileAll() {
 	c.unsupported()
 	c.compileNamespaces()
 	c.compileCgroup()
@@ -80,11 +90,6 @@ func compileCreate(spec *specs.Spec, facts *hostFacts, o planOptions, warn func(
 		c.compileRoot()
 	}
 	c.compileProcess()
-	if len(c.errs) > 0 {
-		return nil, errors.Join(c.errs...)
-	}
-	c.planCreate()
-	return c, errors.Join(c.errs...)
 }
 
 func newCompiler(spec *specs.Spec, p *specs.Process, facts *hostFacts, o planOptions, warn func(string)) *compiler {

@@ -169,7 +169,7 @@ func TestHelp(t *testing.T) {
 				t.Errorf("%q prints something else than %s --help", args, c.name)
 			}
 		}
-		if c.example == "" || !strings.Contains(got.stdout, c.example) {
+		if c.example == "" || !strings.Contains(got.stdout, strings.ReplaceAll(c.example, "\n", "\n  ")) {
 			t.Errorf("%s --help lacks an example", c.name)
 		}
 		f := newFlags(c.name)

@@ -13,12 +13,23 @@ import (
 
 // command is one verb. Its flags are registered on a fresh set for each call, so that nothing is shared.
 type command struct {
-	name    string
-	args    string // what follows the flags, for the usage line
-	short   string
+	name  string
+	args  string // what follows the flags, for the usage line
+	short string
+	// long is the description of the manual page and of --help, paragraphs separated by empty lines; short alone where it is empty.
+	long string
+	// exit are the exit statuses where they are others than 0 for success and 1 for a failure.
+	exit []exitStatus
+	// example is one command line or several.
 	example string
 	// setup registers the flags and returns what to do once they are parsed.
 	setup func(f *flags) action
+}
+
+// exitStatus is an exit status and what it means.
+type exitStatus struct {
+	status  int
+	meaning string
 }
 
 // action carries a command out. The status is the exit status where there is no error.
@@ -28,7 +39,7 @@ type action func(ctx context.Context, a *app, args []string) (status int, err er
 func commands() []command {
 	return []command{
 		createCommand(), startCommand(), runCommand(), stateCommand(), killCommand(), deleteCommand(), listCommand(), execCommand(),
-		psCommand(), specCommand(), featuresCommand(), planCommand(),
+		psCommand(), specCommand(), featuresCommand(), checkCommand(), planCommand(),
 	}
 }
 
