@@ -34,7 +34,7 @@ TESTEXEC = -exec 'sudo env PATH="$(PATH)" MINIRUN="$(CURDIR)/$(BINARY)"'
 endif
 
 .DEFAULT_GOAL := build
-.PHONY: deps build demo test test-unit test-integration test-vm bench lint init verify-init install uninstall clean help
+.PHONY: deps build demo test test-unit test-integration test-differential test-vm bench lint init verify-init install uninstall clean help
 
 deps: ## install what is missing for building and testing (Debian packages; fast when nothing is)
 	@tests/tools/deps build test
@@ -48,7 +48,7 @@ $(BINARY):
 demo: build ## run a busybox container that prints its ids and mounts, and remove everything again
 	$(ASROOT) tests/tools/demo $(CURDIR)/$(BINARY)
 
-test: test-unit test-integration ## run the unit and the integration tests
+test: test-unit test-integration test-differential ## run the unit, the integration and the differential tests
 
 test-unit: deps ## run the tests that need neither root nor network
 	$(GO) run ./tests/tools/gotest -timeout $(TIMEOUT) $(TESTFLAGS) ./...
@@ -56,6 +56,9 @@ test-unit: deps ## run the tests that need neither root nor network
 test-integration: build ## run the tests that make containers, as root (compiled by the caller, run through sudo)
 	MINIRUN=$(CURDIR)/$(BINARY) $(GO) run ./tests/tools/gotest -progress -tags integration -count=1 -p 1 \
 		-timeout $(TIMEOUT) $(TESTEXEC) $(TESTFLAGS) ./...
+
+test-differential: deps ## compare the cgroups with those of another library, as root (a module of its own)
+	GOWORK=off $(GO) run ./tests/tools/gotest -C tests/differential -tags integration -count=1 -timeout $(TIMEOUT) $(TESTEXEC) $(TESTFLAGS) .
 
 test-vm: build ## run the integration tests on pure cgroup v2 in a small virtual machine
 	@tests/tools/deps vm

@@ -3,7 +3,8 @@
 // A run that skipped half of its tests looks as green as a complete one, and this is what tells them apart.
 //
 // The output of passing tests is left out; that of failing ones is printed when they end.
-// With -progress as the first argument there is also a line for every top-level test when it ends.
+// With -progress as the first argument there is also a line for every top-level test when it ends. With -C DIR after it, the
+// tests are those of the module in DIR.
 // The exit code is that of "go test".
 package main
 
@@ -45,7 +46,11 @@ func main() {
 	if len(args) > 0 && args[0] == "-progress" {
 		r.progress, args = true, args[1:]
 	}
-	code, err := run(r, append([]string{"test", "-json"}, args...))
+	command := []string{"test"}
+	if len(args) > 1 && args[0] == "-C" { // go wants it before its other flags
+		command, args = append(command, args[:2]...), args[2:]
+	}
+	code, err := run(r, append(append(command, "-json"), args...))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "gotest:", err)
 		os.Exit(1)
