@@ -146,6 +146,39 @@ func TestDestroyAfterCrash(t *testing.T) {
 	}
 }
 
+// Of a record that never came out of Create, what others use stays.
+func TestDestroyPending(t *testing.T) {
+	h := fakeHost(t)
+	r := place(t, h, "/a")
+	if !r.Pending() {
+		t.Fatal("a record that was placed only is not pending")
+	}
+	if err := os.MkdirAll(filepath.Join(r.Dirs[0].Abs(), "child"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(r.Dirs[1].Abs(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	c := Open(r)
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	if err := c.Destroy(ctx); !errors.Is(err, ErrInUse) {
+		t.Errorf("error: %v", err)
+	}
+	if got := tree(t, h); !slices.Equal(got, []string{"freezer/a", "freezer/a/child"}) {
+		t.Errorf("left: %q", got)
+	}
+	made, err := Create(context.Background(), place(t, h, "/b"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer made.Close()
+	if made.Record().Pending() {
+		t.Error("pending after Create")
+	}
+}
+
 // What cannot be removed is given up at the deadline, with the path.
 func TestDestroyTimeout(t *testing.T) {
 	h := fakeHost(t)

@@ -18,6 +18,11 @@ const destroyTimeout = 5 * time.Second
 // process inside; the kernel's short delay after the last one is waited out.
 // Without a deadline in ctx it gives up after 5 s. It is no error if nothing is
 // there.
+//
+// Of a Pending record those directories go that have neither processes nor
+// cgroups below: others may be somebody else's. Kill must not be called before,
+// for the same reason; a process that was born there has to end by itself. Where
+// processes remain the error wraps ErrInUse.
 func (c *Cgroup) Destroy(ctx context.Context) error {
 	ctx, cancel := withDeadline(ctx, destroyTimeout)
 	defer cancel()
@@ -26,7 +31,7 @@ func (c *Cgroup) Destroy(ctx context.Context) error {
 	}
 	var pending []int
 	for i, d := range c.record.Dirs {
-		if d.Made > 0 {
+		if d.Made != 0 {
 			pending = append(pending, i)
 		}
 	}
@@ -35,7 +40,7 @@ func (c *Cgroup) Destroy(ctx context.Context) error {
 		var left []int
 		var last error
 		for _, i := range pending {
-			err := removeTree(c.record.Dirs[i].Abs())
+			err := c.record.Dirs[i].remove()
 			switch {
 			case err == nil:
 				c.removeAncestors(i)
@@ -58,6 +63,9 @@ func (c *Cgroup) Destroy(ctx context.Context) error {
 // busy is the error for a directory that could not be removed in time.
 func (c *Cgroup) busy(i int, err error) error {
 	abs := c.record.Dirs[i].Abs()
+	if c.record.Dirs[i].Made == Pending {
+		err = fmt.Errorf("%w, and maybe not by the one that it was meant for: %w", ErrInUse, err)
+	}
 	if pids, e := c.processes(i); e == nil && len(pids) > 0 {
 		return fmt.Errorf("remove cgroup %s: %w (processes %v are inside)", abs, err, pids)
 	}
@@ -80,6 +88,14 @@ func (c *Cgroup) removeAncestors(i int) {
 		}
 	}
 	d.Made = 0
+}
+
+// remove removes the directory and, if it is known to be ours, all below.
+func (d Dir) remove() error {
+	if d.Made == Pending {
+		return rmdir(d.Abs())
+	}
+	return removeTree(d.Abs())
 }
 
 // rmdir removes one cgroup; it is no error if it does not exist.

@@ -36,7 +36,7 @@ func Place(h *Host, cgroupsPath, name string) (Record, error) {
 	}
 	var r Record
 	for _, x := range h.hierarchies {
-		r.Dirs = append(r.Dirs, x.dir(resolve(x, cgroupsPath), 1))
+		r.Dirs = append(r.Dirs, x.dir(resolve(x, cgroupsPath), Pending))
 	}
 	return r, nil
 }

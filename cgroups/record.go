@@ -22,10 +22,14 @@ type Dir struct {
 	Path string `json:"path"`
 	// Made is how many directories at the end of Path Create made, and
 	// therefore Destroy removes: 0 leaves everything, 1 removes the cgroup, more
-	// also its ancestors where they are empty. Place sets it to 1, so that a
-	// record stored before Create is enough to clean up after a crash.
+	// also its ancestors where they are empty. Place sets it to Pending, so that
+	// a record stored before Create is enough to clean up after a crash.
 	Made int `json:"made"`
 }
+
+// Pending is the Made of a directory that was placed only: whether it was there
+// before, and whose processes are inside, is not known.
+const Pending = -1
 
 // Abs returns the absolute path of the directory.
 func (d Dir) Abs() string { return path.Join(d.MountPoint, d.Path) }
@@ -61,6 +65,11 @@ func (r Record) Unified() (Dir, bool) {
 		return r.Dirs[i], true
 	}
 	return Dir{}, false
+}
+
+// Pending tells whether the record was placed only, and never came out of Create.
+func (r Record) Pending() bool {
+	return slices.ContainsFunc(r.Dirs, func(d Dir) bool { return d.Made == Pending })
 }
 
 // Sub returns the record of a cgroup below, which is not made or destroyed

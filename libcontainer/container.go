@@ -159,7 +159,7 @@ func (c *Container) SignalAll(ctx context.Context, sig unix.Signal) error {
 }
 
 func (r *record) signalAll(ctx context.Context, sig unix.Signal) error {
-	if r.Cgroup == nil {
+	if r.Cgroup == nil || r.Cgroup.Pending() { // nothing of the container is there yet
 		return nil
 	}
 	cg := cgroups.Open(*r.Cgroup)
@@ -167,17 +167,7 @@ func (r *record) signalAll(ctx context.Context, sig unix.Signal) error {
 	if sig == unix.SIGKILL {
 		return cg.Kill(ctx)
 	}
-	pids, err := cg.Processes()
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, pid := range pids {
-		if err := unix.Kill(pid, sig); err != nil && !errors.Is(err, unix.ESRCH) {
-			errs = append(errs, fmt.Errorf("send %s to process %d: %w", unix.SignalName(sig), pid, err))
-		}
-	}
-	return errors.Join(errs...)
+	return cg.Signal(sig)
 }
 
 // Processes returns the ids of all processes in the container's cgroup, in the caller's pid namespace, ascending.
@@ -186,7 +176,7 @@ func (c *Container) Processes(ctx context.Context) ([]int, error) {
 	if err != nil {
 		return nil, &ContainerError{"ps", c.id, err}
 	}
-	if rec.Cgroup == nil {
+	if rec.Cgroup == nil || rec.Cgroup.Pending() { // nothing of the container is there yet
 		return nil, nil
 	}
 	cg := cgroups.Open(*rec.Cgroup)

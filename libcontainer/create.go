@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -18,6 +19,9 @@ import (
 
 // undoTimeout bounds the removal of what a failed or a deleted container leaves.
 const undoTimeout = 10 * time.Second
+
+// orphanTimeout is how long an init whose runtime was killed is waited for.
+const orphanTimeout = 5 * time.Second
 
 // Create makes a container and leaves its process waiting for Start: everything but the program itself is done. On an error nothing
 // is left behind. Errors: ErrInvalidID, ErrExist, and whatever is wrong with the configuration, all at once and each with the path of
@@ -170,11 +174,13 @@ func (r *Runtime) removeDir(ctx context.Context, dir *stateDir) error {
 	}
 	defer dir.unlock()
 	rec, err := dir.readRecord()
-	if errors.Is(err, errNewerState) { // what it says has to be stopped and removed too
-		return err
+	if errors.Is(err, fs.ErrNotExist) {
+		return dir.removeUnwritten()
 	}
-	if err != nil { // made by a runtime that was killed before it wrote its state: there is nothing else
-		return dir.remove()
+	if err != nil {
+		// What the file said has to be stopped and removed first. To guess the cgroup from the configuration, and kill all in it, could hit
+		// another container that has the place by now.
+		return fmt.Errorf("%w; to give the container up, end its processes, remove its cgroup, then the directory %s", err, dir.dir)
 	}
 	return r.removeLocked(ctx, dir, rec, true)
 }
@@ -188,18 +194,8 @@ func (r *Runtime) removeLocked(ctx context.Context, dir *stateDir, rec *record, 
 			return err
 		}
 	}
-	if rec.Cgroup != nil {
-		cg := cgroups.Open(*rec.Cgroup)
-		defer cg.Close()
-		if err := cg.Kill(ctx); err != nil {
-			return fmt.Errorf("kill what is left: %w", err)
-		}
-		if err := waitDead(ctx, rec); err != nil {
-			return err
-		}
-		if err := cg.Destroy(ctx); err != nil {
-			return fmt.Errorf("remove cgroup: %w", err)
-		}
+	if err := r.removeCgroup(ctx, rec); err != nil {
+		return err
 	}
 	var spec *specs.Spec
 	if rec.Poststop {
@@ -212,6 +208,37 @@ func (r *Runtime) removeLocked(ctx context.Context, dir *stateDir, rec *record, 
 		return err
 	}
 	r.poststop(ctx, spec, rec)
+	return nil
+}
+
+// removeCgroup ends what is in the container's cgroup, and removes it.
+func (r *Runtime) removeCgroup(ctx context.Context, rec *record) error {
+	if rec.Cgroup == nil {
+		return nil
+	}
+	cg := cgroups.Open(*rec.Cgroup)
+	defer cg.Close()
+	if rec.Cgroup.Pending() {
+		// The runtime was killed before the state said what it had made. An init that was there already ends by itself, since nobody answers
+		// it; other processes are not the container's.
+		ctx, cancel := context.WithTimeout(ctx, orphanTimeout)
+		defer cancel()
+		err := cg.Destroy(ctx)
+		if errors.Is(err, cgroups.ErrInUse) {
+			r.warn(err.Error())
+			return nil
+		}
+		return err
+	}
+	if err := cg.Kill(ctx); err != nil {
+		return fmt.Errorf("kill what is left: %w", err)
+	}
+	if err := waitDead(ctx, rec); err != nil {
+		return err
+	}
+	if err := cg.Destroy(ctx); err != nil {
+		return fmt.Errorf("remove cgroup: %w", err)
+	}
 	return nil
 }
 

@@ -28,8 +28,6 @@ const (
 // stateVersion is raised when a field changes its meaning; a file of a newer version is refused.
 const stateVersion = 1
 
-var errNewerState = errors.New("this program knows up to")
-
 // record is the state on disk. It is written before the first kernel object exists and holds everything that is needed to find and
 // remove what was made, whenever the runtime was killed.
 type record struct {
@@ -45,7 +43,7 @@ type record struct {
 	StartTime uint64 `json:"startTime,omitempty"`
 	// Namespaces are the CLONE_NEW* bits of the namespaces that are not the host's, for exec to join.
 	Namespaces uint64 `json:"namespaces,omitempty"`
-	// Cgroup is where the cgroup is; it is recorded before it is made.
+	// Cgroup is where the cgroup is; it is recorded before it is made, and is cgroups.Pending then.
 	Cgroup      *cgroups.Record   `json:"cgroup,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
 	// Options that the plan depended on: with them the same plan can be compiled again, to word a failure after start.
@@ -87,7 +85,7 @@ func (d *stateDir) readRecord() (*record, error) {
 		return nil, fmt.Errorf("state file %s: %w", d.path(stateFile), err)
 	}
 	if r.Version > stateVersion {
-		return nil, fmt.Errorf("state file %s: version %d, %w %d", d.path(stateFile), r.Version, errNewerState, stateVersion)
+		return nil, fmt.Errorf("state file %s: version %d, this program knows up to %d", d.path(stateFile), r.Version, stateVersion)
 	}
 	return r, nil
 }

@@ -194,6 +194,21 @@ func (d *stateDir) remove() error {
 	return nil
 }
 
+// removeUnwritten removes the directory of a runtime that was killed before it wrote its state: there is nothing else. One with other files
+// is another runtime's, and no container of this one.
+func (d *stateDir) removeUnwritten() error {
+	entries, err := os.ReadDir(d.dir)
+	if err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	for _, e := range entries {
+		if e.Name() != "."+stateFile {
+			return ErrNotExist
+		}
+	}
+	return d.remove()
+}
+
 // replaceFile writes a file and renames it over path. The name of the temporary file is new each time, so one that a killed
 // process left behind is no obstacle.
 func replaceFile(path string, content []byte, mode os.FileMode) error {

@@ -3,9 +3,11 @@
 package integration
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -144,6 +146,56 @@ func TestDeleteForceOfNewerState(t *testing.T) {
 	b.write(path, `{"version": 1000}`, 0o600)
 	b.do("delete", "--force", c.id).fails(1, "version 1000")
 	b.write(path, text, 0o600)
+	c.waitStatus("running")
+}
+
+// A state file that cannot be read is not thrown away either: what it said would run on without an owner.
+func TestDeleteForceOfBrokenState(t *testing.T) {
+	b := newBox(t)
+	c := b.container(sleeping())
+	c.runDetached().ok()
+	path := filepath.Join(b.state, c.id, "minirun.json")
+	text := b.read(path)
+	for _, broken := range []string{"", text[:len(text)/2], "\x00\x00\x00", `{"version": "one"}`} {
+		b.write(path, broken, 0o600)
+		b.do("delete", "--force", c.id).fails(1, path, "remove its cgroup")
+		b.do("state", c.id).fails(1, path)
+	}
+	b.write(path, text, 0o600)
+	c.waitStatus("running")
+}
+
+// A container of another runtime in the same root directory is none of this one's.
+func TestDeleteForceOfForeignState(t *testing.T) {
+	b := newBox(t)
+	path := filepath.Join(b.state, "foreign", "state.json")
+	b.write(path, "{}", 0o600)
+	b.do("delete", "--force", "foreign").ok()
+	b.do("delete", "foreign").fails(1, "does not exist")
+	equal(b, "its state", b.read(path), "{}")
+	b.remove(filepath.Dir(path))
+}
+
+// A runtime that was killed before it had made the cgroup has left a record of a place that may be another's: nothing there is killed.
+func TestDeleteForceBeforeCgroup(t *testing.T) {
+	b := newBox(t)
+	c := b.container(sleeping())
+	c.runDetached().ok()
+	var record map[string]any
+	if err := json.Unmarshal([]byte(b.read(filepath.Join(b.state, c.id, "minirun.json"))), &record); err != nil {
+		b.Fatal(err)
+	}
+	for _, d := range record["cgroup"].(map[string]any)["dirs"].([]any) {
+		d.(map[string]any)["made"] = -1
+	}
+	record["pid"], record["id"] = 0, c.id+"-killed"
+	text, err := json.Marshal(record)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.write(filepath.Join(b.state, c.id+"-killed", "minirun.json"), string(text), 0o600)
+	r := b.do("delete", "--force", c.id+"-killed").ok()
+	b.contains("warning", r.stderr, "in use", strconv.Itoa(c.pid()))
 	c.waitStatus("running")
 }
 
