@@ -2,6 +2,7 @@ package libcontainer
 
 import (
 	"fmt"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -47,24 +48,28 @@ func (c *compiler) compileCapabilities() {
 	}
 	c.caps.bounding = c.capSet("bounding", s.Bounding, can)
 	c.caps.permitted = c.capSet("permitted", s.Permitted, can)
-	c.caps.effective = c.capSet("effective", s.Effective, c.caps.permitted)
 	c.caps.inheritable = c.capSet("inheritable", s.Inheritable, can)
-	c.caps.ambient = c.capSet("ambient", s.Ambient, c.caps.permitted&c.caps.inheritable)
+	// Of what these two need of the other sets, validation has warned.
+	c.caps.effective = c.capSet("effective", s.Effective, can) & c.caps.permitted
+	c.caps.ambient = c.capSet("ambient", s.Ambient, can) & c.caps.permitted & c.caps.inheritable
 }
 
 func (c *compiler) capSet(name string, list []string, can uint64) uint64 {
 	var set uint64
-	for i, n := range list {
+	var lost []string
+	for _, n := range list {
 		number, ok := specs.CapabilityNumber(n)
 		if !ok {
 			continue // validation has warned
 		}
-		bit := uint64(1) << number
-		if can&bit == 0 {
-			c.warn(fmt.Sprintf("process.capabilities.%s[%d]: %s cannot be granted", name, i, n))
-			continue
+		if bit := uint64(1) << number; can&bit != 0 {
+			set |= bit
+		} else {
+			lost = append(lost, n)
 		}
-		set |= bit
+	}
+	if lost != nil {
+		c.warn(fmt.Sprintf("process.capabilities.%s: %s cannot be granted: the runtime lacks it", name, strings.Join(lost, ", ")))
 	}
 	return set
 }
