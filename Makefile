@@ -34,7 +34,7 @@ TESTEXEC = -exec 'sudo env PATH="$(PATH)" MINIRUN="$(CURDIR)/$(BINARY)"'
 endif
 
 .DEFAULT_GOAL := build
-.PHONY: deps build demo test test-unit test-integration test-differential test-vm bench lint init verify-init install uninstall clean help
+.PHONY: deps build demo test test-unit test-integration test-differential test-vm test-clients bench lint init verify-init install uninstall clean help
 
 deps: ## install what is missing for building and testing (Debian packages; fast when nothing is)
 	@tests/tools/deps build test
@@ -63,6 +63,10 @@ test-differential: deps ## compare the cgroups with those of another library, as
 test-vm: build ## run the integration tests on pure cgroup v2 in a small virtual machine
 	@tests/tools/deps vm
 	$(ASROOT) tests/vm/integration
+
+test-clients: build ## run Docker, containerd, Podman and Buildah on minirun, and on runc to compare
+	@tests/tools/deps clients
+	$(ASROOT) tests/clients/run
 
 bench: build ## measure minirun beside runc and crun (BENCHFLAGS='-n 100 -only run,exec')
 	$(GO) build -buildvcs=false -o bin/bench ./tests/bench

@@ -1,0 +1,429 @@
+#!/bin/bash
+# shellcheck disable=SC2016 # what stands in single quotes is for the shell in the container
+# shellcheck disable=SC2154 # name, results and here are set by "inside"
+# Docker: a daemon of its own, with the runtime under test as default.
+
+D() { timeout -k 5 120 docker -H "unix://$W/d.sock" "$@"; }
+
+docker_up() {
+	echo '{}' >"$W/d.json"
+	docker_start
+	D import --change 'ENV PATH=/bin:/usr/bin' --change 'CMD ["sh"]' - localhost/bb:1 <"$W/rootfs.tar"
+}
+
+docker_start() {
+	local args=(--data-root "$W/docker" --exec-root "$W/dexec" -p "$W/docker.pid" -H "unix://$W/d.sock" --config-file "$W/d.json"
+		--cgroup-parent "/$CGROUP" --exec-opt native.cgroupdriver=cgroupfs)
+	# runc is built in, under its own name.
+	[ "$name" = runc ] || args+=(--add-runtime "$name=$RT" --default-runtime "$name")
+	dockerd "${args[@]}" "$@" >"$W/dockerd.log" 2>&1 &
+	until_true D version || { tail -n 5 "$W/dockerd.log" && return 1; }
+}
+
+docker_clean() {
+	local all
+	all=$(D ps -aq)
+	# shellcheck disable=SC2086
+	[ -z "$all" ] || D rm -f $all
+}
+
+docker_down() {
+	docker_clean
+	end_process "$W/docker.pid"
+	ip link del docker0 2>/dev/null
+	remove_cgroups
+}
+
+# run is a container that is removed at its end.
+R() { D run --rm "$@"; }
+bb=localhost/bb:1
+
+# begin NAME ARGS...: a container in the background.
+begin() {
+	local id=$1
+	shift
+	ok D run -d --name "$id" "$@"
+}
+
+gone() { D rm -f "$@" >/dev/null; }
+
+docker__runtime() {
+	ok D info -f '{{.DefaultRuntime}}'
+	is "$name"
+}
+
+docker__run_output() {
+	ok R $bb echo hello
+	is hello
+	ok sh -c "echo in | timeout 60 docker -H unix://$W/d.sock run --rm -i $bb cat"
+	is in
+}
+
+docker__run_exit_codes() {
+	code 0 R $bb true
+	code 7 R $bb sh -c 'exit 7'
+	code 137 R --init $bb sh -c 'kill -9 $$'
+	code 143 R --init $bb sh -c 'kill -TERM $$'
+}
+
+docker__run_not_found() {
+	code 127 R $bb no-such-program
+	has 'executable file not found in $PATH' no-such-program
+	code 127 R $bb /no/such/program
+	has 'no such file or directory'
+}
+
+docker__run_not_executable() {
+	code 126 R $bb /etc/passwd
+	has 'permission denied'
+}
+
+docker__detached_logs() {
+	begin cc $bb sh -c 'echo one; echo two >&2; sleep 100'
+	until_true prints two D logs cc
+	ok D logs cc
+	has one two
+	ok D inspect -f '{{.State.Status}} {{.State.Running}} {{.HostConfig.Runtime}}' cc
+	is "running true $name"
+	gone cc
+}
+
+docker__terminal() {
+	ok script -qec "stty rows 33 cols 77; docker -H unix://$W/d.sock run --rm -it $bb sh -c 'tty; sleep 1; stty size'" /dev/null
+	has /dev/pts/0 '33 77'
+}
+
+docker__terminal_resize() {
+	begin cc -t $bb sh -c 'trap "stty size" WINCH; echo ready; while :; do sleep 0.1; done'
+	until_true prints ready D logs cc
+	script -qec "stty rows 33 cols 77; docker -H unix://$W/d.sock attach cc" /dev/null >"$W/attach.out" 2>&1 &
+	until_true prints '33 77' D logs cc
+	gone cc
+	wait
+}
+
+docker__exec() {
+	begin cc -w /data -e A=image $bb sleep 100
+	ok D exec cc cat file
+	is from-the-image
+	ok D exec -u user -e B=2 -w /tmp cc sh -c 'id -un; id -G; pwd; echo $A $B $HOME'
+	is "$(printf 'user\n1000 2000\n/tmp\nimage 2 /home/user')"
+	ok D exec -u 1000:5 cc id
+	has uid=1000 gid=5
+	code 5 D exec cc sh -c 'exit 5'
+	code 137 D exec cc sh -c 'kill -9 $$'
+	code 126 D exec cc nothing-there
+	has 'executable file not found in $PATH'
+	ok sh -c "echo in | timeout 60 docker -H unix://$W/d.sock exec -i cc cat"
+	is in
+	ok script -qec "stty rows 21 cols 43; docker -H unix://$W/d.sock exec -it cc sh -c 'tty; sleep 1; stty size'" /dev/null
+	has /dev/pts/0 '21 43'
+	ok D exec -d cc sh -c 'echo detached >/tmp/detached'
+	until_true prints detached D exec cc cat /tmp/detached
+	gone cc
+}
+
+docker__exec_privileged() {
+	begin cc $bb sleep 100
+	ok D exec --privileged cc true
+	gone cc
+}
+
+docker__stop_kill_restart() {
+	begin cc $bb sh -c 'trap "echo bye; exit 3" TERM; echo up; while :; do sleep 0.1; done'
+	until_true prints up D logs cc
+	ok D stop cc
+	ok D inspect -f '{{.State.Status}} {{.State.ExitCode}}' cc
+	is 'exited 3'
+	ok D start cc
+	ok D restart -t 5 cc
+	ok D kill -s KILL cc
+	ok D wait cc
+	is 137
+	gone cc
+}
+
+docker__kill_usr1() {
+	begin cc $bb sh -c 'trap "echo got it" USR1; echo up; while :; do sleep 0.1; done'
+	until_true prints up D logs cc
+	ok D kill -s USR1 cc
+	until_true prints 'got it' D logs cc
+	gone cc
+}
+
+docker__restart_policy() {
+	begin cc --restart on-failure:2 $bb sh -c 'echo again; exit 1'
+	until_true prints 'exited 2' D inspect -f '{{.State.Status}} {{.RestartCount}}' cc
+	ok sh -c "docker -H unix://$W/d.sock logs cc | grep -c again"
+	is 3
+	gone cc
+	begin cc --restart always $bb sh -c 'trap "exit 1" TERM; while :; do sleep 0.1; done'
+	ok D exec cc kill 1
+	until_true restarted
+	gone cc
+}
+
+restarted() { [ "$(D inspect -f '{{.RestartCount}}' cc)" = 1 ]; }
+
+docker__pause() {
+	begin cc $bb sh -c 'while :; do date +%s.%N >/tmp/now; sleep 0.05; done'
+	ok D pause cc
+	ok D inspect -f '{{.State.Status}}' cc
+	is paused
+	code 1 D exec cc true
+	has 'is paused'
+	ok D unpause cc
+	ok D exec cc true
+	ok D pause cc
+	gone cc
+}
+
+docker__stats_top() {
+	begin cc --memory 64m $bb sh -c 'sleep 100 & sleep 200'
+	ok D stats --no-stream --format '{{.MemUsage}} {{.PIDs}}' cc
+	has '64MiB' ' 2'
+	ok D top cc
+	has 'sleep 100' 'sleep 200'
+	ok D top cc -o pid,comm
+	has PID COMMAND sleep
+	gone cc
+}
+
+docker__update() {
+	begin cc --memory 64m --memory-swap 64m --cpus 1 $bb sleep 100
+	ok D update --memory 96m --memory-swap 128m --cpus 0.5 --pids-limit 33 cc
+	ok D exec cc sh -c 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids.max 2>/dev/null || true'
+	has 100663296 33
+	gone cc
+}
+
+docker__limits() {
+	ok R --memory 48m --cpus 0.5 --pids-limit 20 --cpuset-cpus 0 $bb sh -c \
+		'cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us pids/pids.max cpuset/cpuset.cpus memory.max cpu.max pids.max cpuset.cpus 2>/dev/null || true'
+	has 50331648 50000 20 0
+	code 2 R --pids-limit 5 $bb sh -c 'for i in 1 2 3 4 5 6 7 8; do sleep 2 & done; wait' || [ -n "$OUT" ]
+	has "can't fork"
+}
+
+docker__oom() {
+	code 137 D run --name cc --memory 8m --memory-swap 8m $bb sh -c 'exec tail /dev/zero'
+	ok D inspect -f '{{.State.OOMKilled}}' cc
+	is true
+	gone cc
+}
+
+docker__copy_diff_commit() {
+	begin cc $bb sh -c 'echo new >/data/new; rm /data/file; sleep 100'
+	until_true D exec cc test -e /data/new
+	ok D diff cc
+	has 'A /data/new' 'D /data/file'
+	echo host >"$W/tmp/host"
+	ok D cp "$W/tmp/host" cc:/data/copied
+	ok D exec cc cat /data/copied
+	is host
+	ok D cp cc:/data/new "$W/tmp/fetched"
+	[ "$(cat "$W/tmp/fetched")" = new ]
+	ok D commit cc localhost/committed:1
+	ok R localhost/committed:1 cat /data/copied
+	is host
+	gone cc
+	D rmi localhost/committed:1
+}
+
+docker__build_classic() {
+	mkdir -p "$W/tmp/build"
+	printf '%s\n' "FROM $bb" 'RUN echo built >/built && id -u >>/built' 'USER user' 'RUN id -un >/tmp/who' 'CMD ["cat", "/built", "/tmp/who"]' >"$W/tmp/build/Dockerfile"
+	ok env DOCKER_BUILDKIT=0 timeout 100 docker -H "unix://$W/d.sock" build -t localhost/built:1 "$W/tmp/build"
+	ok R localhost/built:1
+	is "$(printf 'built\n0\nuser')"
+	printf '%s\n' "FROM $bb" 'RUN exit 9' >"$W/tmp/build/Dockerfile"
+	code 9 env DOCKER_BUILDKIT=0 timeout 100 docker -H "unix://$W/d.sock" build "$W/tmp/build"
+}
+
+docker__build_buildkit() {
+	mkdir -p "$W/tmp/build"
+	printf '%s\n' "FROM $bb" 'RUN echo kit >/built && id -u >>/built' 'CMD ["cat", "/built"]' >"$W/tmp/build/Dockerfile"
+	ok env DOCKER_BUILDKIT=1 timeout 100 docker -H "unix://$W/d.sock" build -t localhost/built:2 "$W/tmp/build"
+	ok R localhost/built:2
+	is "$(printf 'kit\n0')"
+}
+
+docker__network_bridge() {
+	begin web -p 127.0.0.1:18080:80 $bb sh -c 'mkdir -p /www && echo page >/www/index.html && exec httpd -f -p 80 -h /www'
+	until_true prints page timeout 5 curl -s http://127.0.0.1:18080/
+	ok D inspect -f '{{.NetworkSettings.IPAddress}}' web
+	local ip=$OUT
+	ok R $bb timeout 10 wget -q -O - "http://$ip/"
+	is page
+	ok R --network container:web $bb timeout 10 wget -q -O - http://127.0.0.1/
+	is page
+	gone web
+}
+
+docker__network_modes() {
+	ok R --network none $bb ip -o link
+	lacks eth0
+	ok R --network host $bb ip -o link
+	has docker0
+	ok D network create mynet
+	begin one --network mynet $bb sleep 100
+	ok R --network mynet $bb ping -c 1 -W 5 one
+	gone one
+	D network rm mynet
+	ok R --hostname thehost --add-host peer:10.1.2.3 --dns 10.9.8.7 $bb sh -c 'hostname; cat /etc/hosts /etc/resolv.conf'
+	has thehost '10.1.2.3' '10.9.8.7'
+}
+
+docker__volumes() {
+	ok D volume create vol
+	ok R -v vol:/v $bb sh -c 'echo kept >/v/f'
+	ok R -v vol:/v:ro $bb cat /v/f
+	is kept
+	code 1 R -v vol:/v:ro $bb sh -c 'echo x >/v/f'
+	has 'Read-only file system'
+	D volume rm vol
+	ok R -v vol2:/data $bb cat /data/file
+	is from-the-image
+	D volume rm vol2
+	mkdir -p "$W/tmp/bind"
+	echo shared >"$W/tmp/bind/f"
+	ok R -v "$W/tmp/bind:/b" -v "$W/tmp/bind/f:/single:ro" $bb sh -c 'cat /b/f /single; echo back >/b/back'
+	is "$(printf 'shared\nshared')"
+	[ "$(cat "$W/tmp/bind/back")" = back ]
+	ok R --tmpfs /t:size=64k,mode=1770,noexec $bb sh -c 'grep " /t " /proc/mounts; stat -c %a /t'
+	has size=64k noexec 1770
+	ok R --mount "type=bind,src=$W/tmp/bind,dst=/b,readonly,bind-propagation=rslave" $bb sh -c 'grep " /b " /proc/self/mountinfo'
+	has 'ro,' master:
+}
+
+docker__volume_propagation() {
+	mkdir -p "$W/tmp/prop/sub"
+	begin cc -v "$W/tmp/prop:/p:rslave" $bb sleep 100
+	mount -t tmpfs tmpfs "$W/tmp/prop/sub"
+	echo seen >"$W/tmp/prop/sub/f"
+	ok D exec cc cat /p/sub/f
+	is seen
+	umount "$W/tmp/prop/sub"
+	gone cc
+}
+
+docker__security() {
+	ok R --read-only --tmpfs /tmp $bb sh -c 'touch /x 2>&1; touch /tmp/y && echo fine'
+	has 'Read-only file system' fine
+	ok R --user 1000:1000 $bb sh -c 'id -u; id -g; grep CapEff /proc/self/status'
+	has 1000 0000000000000000
+	ok R --cap-drop ALL --cap-add NET_RAW $bb grep CapEff /proc/self/status
+	has 0000000000002000
+	ok R --security-opt no-new-privileges $bb grep NoNewPrivs /proc/self/status
+	has 1
+	ok R $bb grep Seccomp: /proc/self/status
+	has 2
+	ok R --security-opt seccomp=unconfined $bb grep Seccomp: /proc/self/status
+	has 0
+	printf '%s' '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO","errnoRet":1}]}' >"$W/tmp/seccomp.json"
+	code 1 R --security-opt "seccomp=$W/tmp/seccomp.json" $bb mkdir /tmp/d
+	has 'Operation not permitted'
+	code 1 R $bb mount -t tmpfs t /tmp
+	ok R $bb sh -c 'wc -c </proc/keys; ls /sys/firmware'
+	is 0
+}
+
+docker__privileged() {
+	ok R --privileged $bb sh -c 'mount -t tmpfs t /tmp && ls /dev/fuse'
+}
+
+docker__ulimit_sysctl_device() {
+	ok R --ulimit nofile=100:200 --ulimit core=0 $bb sh -c 'ulimit -Sn; ulimit -Hn; ulimit -c'
+	is "$(printf '100\n200\n0')"
+	ok R --sysctl net.ipv4.ip_forward=1 --sysctl kernel.shm_rmid_forced=1 $bb sysctl -n net.ipv4.ip_forward kernel.shm_rmid_forced
+	is "$(printf '1\n1')"
+	ok R --device /dev/fuse:/dev/myfuse:r $bb sh -c 'ls -l /dev/myfuse; head -c 0 /dev/myfuse && echo opened'
+	has '10, 229' opened
+	code 1 R --cap-add MKNOD $bb sh -c 'mknod /dev/mine c 10 229 && head -c 0 /dev/mine'
+	has 'Operation not permitted'
+	ok R --shm-size 2m $bb sh -c 'df -k /dev/shm | tail -1'
+	has 2048
+	ok R --init $bb sh -c 'cat /proc/1/comm'
+	has init
+}
+
+docker__namespace_modes() {
+	begin cc --ipc shareable $bb sleep 100
+	ok R --ipc container:cc --pid container:cc $bb ps
+	has 'sleep 100'
+	ok R --pid host $bb sh -c 'ps | grep -c dockerd'
+	ok R --uts host $bb hostname
+	is "$(hostname)"
+	ok R --ipc host $bb readlink /proc/self/ns/ipc
+	is "$(readlink /proc/self/ns/ipc)"
+	ok R --cgroupns private $bb cat /proc/self/cgroup
+	has ':/'
+	gone cc
+}
+
+docker__healthcheck() {
+	begin cc --health-cmd 'test -e /tmp/well' --health-interval 200ms --health-retries 2 $bb sleep 100
+	until_true prints unhealthy D inspect -f '{{.State.Health.Status}}' cc
+	ok D exec cc touch /tmp/well
+	until_true healthy cc
+	gone cc
+}
+healthy() { [ "$(D inspect -f '{{.State.Health.Status}}' "$1")" = healthy ]; }
+
+docker__many() {
+	local i
+	for i in $(seq 50); do
+		D run -d --name "many$i" $bb sh -c "echo $i; sleep 300" >"$W/tmp/many$i" 2>&1 &
+	done
+	wait
+	ok sh -c "docker -H unix://$W/d.sock ps -q | wc -l"
+	is 50
+	# shellcheck disable=SC2046
+	ok D rm -f $(seq -f 'many%g' 50)
+}
+
+docker__live_restore() {
+	local pid
+	end_process "$W/docker.pid"
+	docker_start --live-restore
+	begin cc $bb sh -c 'while :; do date >>/tmp/log; sleep 0.1; done'
+	ok D inspect -f '{{.State.Pid}}' cc
+	pid=$OUT
+	kill -9 "$(cat "$W/docker.pid")"
+	rm -f "$W/docker.pid"
+	sleep 1
+	kill -0 "$pid"
+	docker_start --live-restore
+	ok D exec cc true
+	ok D stop -t 1 cc
+	gone cc
+	end_process "$W/docker.pid"
+	docker_start
+}
+
+docker__userns_remap() {
+	printf '%s\n' 'mrcuser:1000000:65536' >"$W/subid"
+	cp /etc/passwd "$W/passwd"
+	cp /etc/group "$W/group"
+	echo 'mrcuser:x:4711:4711::/:/bin/sh' >>"$W/passwd"
+	echo 'mrcuser:x:4711:' >>"$W/group"
+	local f
+	for f in passwd group; do mount --bind "$W/$f" "/etc/$f"; done
+	for f in subuid subgid; do [ -e "/etc/$f" ] || touch "/etc/$f" && mount --bind "$W/subid" "/etc/$f"; done
+	end_process "$W/docker.pid"
+	docker_start --userns-remap mrcuser
+	D import --change 'ENV PATH=/bin:/usr/bin' - $bb <"$W/rootfs.tar"
+	ok R $bb cat /proc/self/uid_map
+	has 1000000 65536
+	ok R -v vol:/v $bb sh -c 'touch /v/f && stat -c %u /v/f && ping -c 1 127.0.0.1'
+	has 0
+	begin cc $bb sleep 100
+	ok D exec cc id -u
+	is 0
+	ok D exec -u user cc id -u
+	is 1000
+	gone cc
+	end_process "$W/docker.pid"
+	docker_start
+	umount /etc/passwd /etc/group /etc/subuid /etc/subgid
+}

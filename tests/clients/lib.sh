@@ -1,0 +1,154 @@
+#!/bin/bash
+# shellcheck disable=SC2154 # name, results and here are set by "inside"
+# What the suites of tests/clients share. A suite is a file NAME.sh with the functions NAME_up, NAME_down
+# and NAME_clean (after each check) and a function for each
+# check, whose name begins with "NAME__". A check runs in a shell with -e.
+
+# make_rootfs makes the root filesystem of all images: a static busybox, a user and what the checks look for.
+make_rootfs() {
+	local root=$W/rootfs
+	mkdir -p "$root"/{bin,etc,tmp,proc,sys,dev,run,root,home/user,data}
+	chmod 1777 "$root/tmp"
+	cp "$(command -v busybox)" "$root/bin/busybox"
+	for applet in $(busybox --list); do
+		[ "$applet" = busybox ] || ln -sf busybox "$root/bin/$applet"
+	done
+	printf '%s\n' root:x:0:0:root:/root:/bin/sh user:x:1000:1000:user:/home/user:/bin/sh >"$root/etc/passwd"
+	printf '%s\n' root:x:0: user:x:1000: extra:x:2000:user >"$root/etc/group"
+	chown 1000:1000 "$root/home/user"
+	echo from-the-image >"$root/data/file"
+	tar -C "$root" -cf "$W/rootfs.tar" .
+}
+
+# run_suite starts an engine, runs its checks (or those whose name begins with a prefix), ends the engine, and looks for what is left.
+run_suite() {
+	local suite=$1 only=$2 check
+	local before
+	before=$(left_behind)
+	if ! "${suite}_up" >"$W/$suite.log" 2>&1; then
+		result "$suite:up" fail 0 "$W/$suite.log"
+		"${suite}_down" >>"$W/$suite.log" 2>&1
+		return
+	fi
+	# shellcheck disable=SC2013 # names have no spaces
+	for check in $(sed -n "s/^\(${suite}__${only}[a-z0-9_]*\)() {.*/\1/p" "$here/$suite.sh"); do
+		run_check "$suite" "$check"
+	done
+	"${suite}_down" >>"$W/$suite.log" 2>&1
+	check_left "$suite" "$before"
+}
+
+run_check() {
+	local suite=$1 check=$2 start=$SECONDS code
+	local log=$W/$check.log
+	(
+		set -e
+		"$check"
+	) >"$log" 2>&1 </dev/null
+	code=$?
+	case $code in
+	0) code=ok ;;
+	77) code=skip ;;
+	*) code=fail ;;
+	esac
+	"${suite}_clean" >>"$log.clean" 2>&1
+	result "$suite:${check#*__}" $code $((SECONDS - start)) "$log"
+}
+
+# result prints a line, and what the check printed when it failed.
+result() {
+	printf '%-8s %-5s %-50s %3d s\n' "$name" "$2" "$1" "$3"
+	echo "$name $1 $2 $3" >>"$results"
+	[ "$2" = ok ] || tail -n 15 "$4" | cut -c1-300 | sed 's/^/    | /'
+}
+
+# left_behind lists the processes, mounts, cgroups and network namespaces that an engine could leave.
+left_behind() {
+	# shellcheck disable=SC2009 # every process but these is wanted
+	ps -e -o comm= | grep -Ev '^(ps|grep|bash|tini|sort|sed|awk|diff|find)$' | sed 's/^/process /'
+	awk -v w="$W/" 'index($5, w) == 1 && $5 !~ "/netns/default$" || $5 ~ "^/run/(netns|docker|containerd|containers|minirun|runc)/" { print "mount " $5 }' /proc/self/mountinfo
+	find /sys/fs/cgroup -maxdepth 3 -type d -name "$CGROUP*" 2>/dev/null | sed 's/^/cgroup /'
+	find /run/netns -mindepth 1 2>/dev/null | sed 's/^/netns /'
+}
+
+check_left() {
+	local suite=$1 before=$2 now
+	for _ in $(seq 50); do
+		now=$(diff <(sort <<<"$before") <(left_behind | sort) | sed -n 's/^> //p')
+		[ -n "$now" ] || break
+		sleep 0.1
+	done
+	echo "$now" >"$W/$suite.left"
+	if [ -z "$now" ]; then result "$suite:nothing_left" ok 0 "$W/$suite.left"; else result "$suite:nothing_left" fail 0 "$W/$suite.left"; fi
+}
+
+# code N COMMAND...: the command ends with code N; what it prints is in $OUT.
+code() {
+	local want=$1 got=0
+	shift
+	OUT=$("$@" 2>&1) || got=$?
+	printf '+ %s\n%s\n' "$*" "$OUT"
+	[ "$got" = "$want" ] || { echo "exit code $got, want $want" && return 1; }
+}
+
+ok() { code 0 "$@"; }
+
+# has TEXT...: the last command printed each text.
+has() {
+	local text
+	for text in "$@"; do
+		[[ $OUT == *"$text"* ]] || { echo "not printed: $text" && return 1; }
+	done
+}
+
+lacks() {
+	[[ $OUT != *"$1"* ]] || { echo "printed: $1" && return 1; }
+}
+
+# is TEXT: the last command printed just this.
+is() {
+	[ "$OUT" = "$1" ] || { echo "printed: $OUT, want: $1" && return 1; }
+}
+
+# until_true COMMAND...: the command succeeds within some seconds.
+until_true() {
+	for _ in $(seq 200); do
+		if "$@" >/dev/null 2>&1; then return; fi
+		sleep 0.1
+	done
+	echo "never true: $*"
+	return 1
+}
+
+# prints TEXT COMMAND...: the command prints the text.
+prints() {
+	local text=$1
+	shift
+	[[ $("$@" 2>&1) == *"$text"* ]]
+}
+
+skip() {
+	echo "skipped: $*"
+	exit 77
+}
+
+# v2 tells whether the host has cgroup v2 only.
+v2() { [ -e /sys/fs/cgroup/cgroup.controllers ]; }
+
+# end_process PIDFILE: ends a daemon of ours, and waits for its end.
+end_process() {
+	local pid
+	pid=$(cat "$1" 2>/dev/null) || return 0
+	kill "$pid" 2>/dev/null || return 0
+	for _ in $(seq 150); do
+		kill -0 "$pid" 2>/dev/null || return 0
+		sleep 0.1
+	done
+	kill -9 "$pid"
+}
+
+# remove_cgroups removes the cgroups that an engine made for itself, which have no processes any more.
+remove_cgroups() {
+	find /sys/fs/cgroup -depth -type d -path "*/$CGROUP*" -exec rmdir {} + 2>/dev/null
+	return 0
+}
