@@ -15,7 +15,7 @@ func Features() *specs.Features {
 		CgroupV1:     true, CgroupV2: true, CgroupRdma: true,
 		Seccomp:  info.Enabled,
 		Apparmor: true, Selinux: true,
-		IDMap: true, MemoryPolicy: true,
+		IDMap: true, MemoryPolicy: true, NetDevices: true,
 	}
 	for _, f := range info.SupportedFlags {
 		s.SeccompFlags = append(s.SeccompFlags, specs.LinuxSeccompFlag(f))
@@ -32,7 +32,6 @@ func (c *compiler) unsupported() {
 		set  bool
 	}{
 		{"linux.intelRdt", l.IntelRdt != nil},
-		{"linux.netDevices", len(l.NetDevices) > 0},
 	} {
 		if f.set {
 			c.fail(f.name, "this version does not support it")

@@ -45,6 +45,8 @@ func (r *runner) ownNamespace(o hostOpenNamespace, fd int) error {
 	switch s := r.c.spec; {
 	case o.Kind == specs.UTSNamespace && (s.Hostname != "" || s.Domainname != ""):
 		change = "hostname"
+	case o.Kind == specs.NetworkNamespace && len(r.c.linux().NetDevices) > 0:
+		change = "linux.netDevices"
 	case o.Kind == specs.NetworkNamespace && len(r.c.linux().Sysctl) > 0:
 		for name := range r.c.linux().Sysctl {
 			if path, _ := specs.SysctlPath(name); strings.HasPrefix(path, "net/") {

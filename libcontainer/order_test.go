@@ -36,6 +36,7 @@ var orderRules = []struct {
 	{"masks cover what mounts brought", oneOf(is[nsenter.MountFs], is[nsenter.MountBind]), oneOf(is[nsenter.MountMask], is[nsenter.MountReadonly])},
 	{"the host's tree is gone before the process becomes the container's", oneOf(is[nsenter.RootPivot], is[nsenter.RootChroot]), oneOf(isFinalUser, is[nsenter.ProcLookup], is[nsenter.ProcExec])},
 	{"hooks of the runtime's namespace come before the root changes", isRuntimeHook, oneOf(is[nsenter.RootPivot], is[nsenter.RootChroot])},
+	{"network devices are there before hooks look for them", is[hostMoveDevice], isRuntimeHook},
 	{"the process id is on disk before the init can outlive the runtime", is[hostRecordPid], is[nsenter.SyncCreated]},
 	{"groups are set while that is allowed", isFinalGroups, isFinalUser},
 	{"the bounding set is cut while CAP_SETPCAP is there", is[nsenter.CapsBounding], isFinalUser},

@@ -24,6 +24,7 @@ func (c *compiler) ready() {
 	into := nsenter.NoSlot
 	if c.exec == nil {
 		h := c.hooks()
+		steps = append(steps, c.moveDevices()...)
 		steps = append(steps, hookSteps("prestart", h.Prestart)...) //nolint:staticcheck // deprecated, but still in use
 		steps = append(steps, hookSteps("createRuntime", h.CreateRuntime)...)
 		steps = append(steps, step("id", hostRecordPid{}))

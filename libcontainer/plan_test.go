@@ -116,6 +116,13 @@ var planCases = []struct {
 	{name: "hooks-create", layout: "v2", change: func(s *specs.Spec) {
 		s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: "/hooks/start"}}, Poststart: []specs.Hook{{Path: "/hooks/post"}}}
 	}},
+	{name: "net-devices", layout: "v2", change: func(s *specs.Spec) {
+		s.Linux.NetDevices = map[string]specs.LinuxNetDevice{"eth1": {Name: "net%d"}, "eth0.100": {}}
+		s.Hooks = &specs.Hooks{
+			Prestart:      []specs.Hook{{Path: "/hooks/prestart"}}, //nolint:staticcheck // deprecated, but still in use
+			CreateRuntime: []specs.Hook{{Path: "/hooks/runtime"}},
+		}
+	}},
 	{name: "memory-policy", layout: "v1", change: func(s *specs.Spec) {
 		s.Linux.MemoryPolicy = &specs.LinuxMemoryPolicy{
 			Mode: specs.MpolBind, Nodes: "0-1,64", Flags: []specs.MemoryPolicyFlagType{specs.MpolFStaticNodes},

@@ -19,6 +19,10 @@ func member(path, name string) string {
 	return path + "." + name
 }
 
+// Member returns the path of an entry of a map of the configuration, as the errors of this package have it: linux.netDevices.eth0,
+// linux.sysctl["net.core.somaxconn"].
+func Member(path, name string) string { return member(path, name) }
+
 // element returns the path of an element of the array at path.
 func element(path string, i int) string {
 	return path + "[" + strconv.Itoa(i) + "]"
