@@ -30,7 +30,7 @@ func (c *compiler) explain(err error) error {
 	if op, ok := it.Op.(nsenter.RootOpen); ok && op.Base != "" && ie.Errno == unix.EXDEV {
 		return fmt.Errorf("%s %s: it leads out of the bundle %s: %w", it.Because, op.Path, op.Base, ie.Errno)
 	}
-	object := objectOf(it.Op)
+	object := objectOf(c.attaches(it.Op))
 	if object != "" {
 		object = " " + object
 	}
@@ -74,16 +74,51 @@ func explainStep(op nsenter.Op, ie *nsenter.InitError) string {
 	if ie.Step == nsenter.StepInsideProcfs {
 		s = "the target is inside a procfs"
 	}
-	if m, ok := op.(nsenter.MountFs); ok {
-		switch ie.Step {
-		case nsenter.StepFsopen, nsenter.StepFsconfig, nsenter.StepFsmount:
-			s += " " + m.Fstype
+	fstype := ""
+	switch o := op.(type) {
+	case nsenter.MountFs:
+		fstype = o.Fstype
+	case nsenter.MountMake:
+		fstype = o.Fstype
+	case nsenter.MountLegacy:
+		fstype = o.Fstype
+	}
+	switch ie.Step {
+	case nsenter.StepFsopen, nsenter.StepFsconfig, nsenter.StepFsmount, nsenter.StepMount:
+		if fstype != "" {
+			s += " " + fstype
 		}
+	case nsenter.StepMountSetattr:
+		if fstype != "" && ie.Errno == unix.EINVAL {
+			s += " (this kernel has no id mappings for " + fstype + ")"
+		}
+	}
+	if fstype != "" && ie.Detail == fstype {
+		return s
 	}
 	if ie.Detail != "" && ie.Detail != objectOf(op) && ie.Errno != 0 {
 		s += " (" + ie.Detail + ")"
 	}
 	return s
+}
+
+// attaches returns the operation that mounts what op makes; op itself when it makes nothing for another one.
+func (c *compiler) attaches(op nsenter.Op) nsenter.Op {
+	tree := nsenter.NoSlot
+	switch o := op.(type) {
+	case nsenter.MountMake:
+		tree = o.Tree
+	case nsenter.MountLegacy:
+		tree = o.Tree
+	default:
+		return op
+	}
+	for _, it := range c.plan.Items {
+		if b, ok := it.Op.(nsenter.MountBind); ok && b.From == tree {
+			return b
+		}
+	}
+	return op
 }
 
 // objectOf is what the operation was about, as the configuration calls it.
@@ -97,6 +132,8 @@ func objectOf(op nsenter.Op) string {
 		}
 		return o.Path
 	case nsenter.MountAttr:
+		return o.Path
+	case nsenter.MountReconfigure:
 		return o.Path
 	case nsenter.MountMask:
 		return o.Path

@@ -20,7 +20,17 @@ func (o hostOpenSource) run(_ context.Context, r *runner) error {
 	if o.NoFollow {
 		flags |= unix.AT_SYMLINK_NOFOLLOW
 	}
-	fd, err := unix.OpenTree(unix.AT_FDCWD, o.Path, flags)
+	at, path := unix.AT_FDCWD, o.Path
+	if o.Directory {
+		dir, err := openDirectory(o.Base, o.Path)
+		if err != nil {
+			return err
+		}
+		defer dir.Close()
+		at, path = int(dir.Fd()), ""
+		flags |= unix.AT_EMPTY_PATH
+	}
+	fd, err := unix.OpenTree(at, path, flags)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", o.Path, err)
 	}
@@ -29,14 +39,35 @@ func (o hostOpenSource) run(_ context.Context, r *runner) error {
 		return nil
 	}
 	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(r.slots[o.IDMap].Fd())}
-	at := uint(unix.AT_EMPTY_PATH)
+	flags = unix.AT_EMPTY_PATH
 	if o.IDMapRecursive {
-		at |= unix.AT_RECURSIVE
+		flags |= unix.AT_RECURSIVE
 	}
-	if err := unix.MountSetattr(fd, "", at, &attr); err != nil {
+	if err := unix.MountSetattr(fd, "", flags, &attr); err != nil {
 		return fmt.Errorf("map the ids of %s: mount_setattr: %w", o.Path, err)
 	}
 	return nil
+}
+
+// openDirectory opens a directory by path, which with a base must not lead out of that.
+func openDirectory(base, path string) (*os.File, error) {
+	at, how := unix.AT_FDCWD, unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC}
+	if base != "" {
+		fd, err := unix.Open(base, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return nil, fmt.Errorf("open %s: %w", base, err)
+		}
+		defer unix.Close(fd)
+		at, how.Resolve = fd, unix.RESOLVE_BENEATH|unix.RESOLVE_NO_MAGICLINKS
+	}
+	fd, err := unix.Openat2(at, path, &how)
+	if err == unix.EXDEV && base != "" {
+		return nil, fmt.Errorf("%s leads out of the bundle %s: %w", path, base, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("openat2 %s: %w", path, err)
+	}
+	return os.NewFile(uintptr(fd), path), nil
 }
 
 // run uses an init that makes a user namespace and waits: the namespace lives on in the descriptor alone.

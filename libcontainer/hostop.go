@@ -69,7 +69,12 @@ func (hostOpenSource) OpName() string { return "mount.source" }
 
 // Fields implements nsenter.Op.
 func (o hostOpenSource) Fields() []nsenter.Field {
-	return []nsenter.Field{{Name: "path", Value: o.Path}, {Name: "recursive", Value: o.Recursive}, {Name: "slot", Value: o.Slot}}
+	return []nsenter.Field{
+		{Name: "base", Value: o.Base},
+		{Name: "path", Value: o.Path},
+		{Name: "recursive", Value: o.Recursive},
+		{Name: "slot", Value: o.Slot},
+	}
 }
 
 // hostMakeUserns makes a user namespace that only holds the id mappings of a mount.

@@ -29,7 +29,8 @@ var orderRules = []struct {
 	early, late func(nsenter.Item) bool
 }{
 	{"the state is on disk before anything exists", is[hostRecordState], oneOf(is[hostMakeCgroup], is[hostSpawn], is[hostOpenNamespace])},
-	{"namespaces stand before anything is mounted", oneOf(is[nsenter.NsSetns], is[nsenter.ProcFork]), oneOf(is[nsenter.RootOpen], is[nsenter.MountFs], is[nsenter.MountBind])},
+	{"namespaces stand before anything is mounted", oneOf(is[nsenter.NsSetns], is[nsenter.ProcFork]), oneOf(is[nsenter.RootOpen], is[nsenter.RootAttach], is[nsenter.MountFs], is[nsenter.MountBind], is[nsenter.MountLegacy])},
+	{"a mount with the caller's rights is made before they are given up", is[nsenter.MountMake], oneOf(isUserUnshare, is[nsenter.NsSetns])},
 	{"nothing propagates to the host", is[nsenter.MountPropagation], oneOf(is[nsenter.MountFs], is[nsenter.MountBind])},
 	{"the process is in its cgroup before its cgroup namespace is made", is[nsenter.CgroupJoin], isCgroupUnshare},
 	{"devices lie on the mounts, not under them", oneOf(is[nsenter.MountFs], is[nsenter.MountBind]), is[nsenter.FsMknod]},
@@ -56,6 +57,11 @@ func isRuntimeHook(it nsenter.Item) bool {
 func isCgroupUnshare(it nsenter.Item) bool {
 	u, ok := it.Op.(nsenter.NsUnshare)
 	return ok && u.Flags == 0x02000000
+}
+
+func isUserUnshare(it nsenter.Item) bool {
+	u, ok := it.Op.(nsenter.NsUnshare)
+	return ok && u.Flags == 0x10000000
 }
 
 func isStartHook(it nsenter.Item) bool {

@@ -17,10 +17,11 @@ const (
 func (c *compiler) planCreate() {
 	c.recordState()       // host: first of all, so that nothing is ever made that a later delete cannot find
 	c.openNamespaces()    // host: namespaces to join
-	c.openSources()       // host: bind sources that the container's user cannot reach
+	c.openSources()       // host: bind sources, and a root, that the container's user may be unable to reach
 	c.makeCgroup()        // host: a version 2 directory, for the process to be born in
 	c.spawn()             // host
 	c.limitCgroup()       // host: copy of the configuration, version 1 directories, limits, while the init begins
+	c.earlyMounts()       // init: filesystems with id mappings, which a container's root may not make
 	c.joinNamespaces()    // init: non-user namespaces, as the caller's root
 	c.userNamespace()     // init, host: maps
 	c.unshareNamespaces() // init

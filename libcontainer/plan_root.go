@@ -79,6 +79,8 @@ func (c *compiler) openSources() {
 
 func (c *compiler) items(items []nsenter.Item) { c.plan.Append(items...) }
 
+func (c *compiler) earlyMounts() { c.items(c.root.Early) }
+
 func (c *compiler) prepareRoot() { c.items(c.root.Prepare) }
 
 func (c *compiler) mounts() {

@@ -91,6 +91,14 @@ var planCases = []struct {
 		s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}
 		s.Linux.GIDMappings = s.Linux.UIDMappings
 	}},
+	{name: "idmapped", layout: "v2", change: func(s *specs.Spec) {
+		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
+		s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}
+		s.Linux.GIDMappings = s.Linux.UIDMappings
+		s.Mounts = append(s.Mounts,
+			specs.Mount{Destination: "/mapped", Type: "tmpfs", Source: "tmpfs", Options: []string{"idmap"}},
+			specs.Mount{Destination: "/bound", Source: "/srv", Options: []string{"rbind", "ridmap", "rro"}})
+	}},
 	{name: "joined", layout: "v2", change: func(s *specs.Spec) {
 		s.Linux.Namespaces = []specs.LinuxNamespace{
 			{Type: specs.UserNamespace, Path: "/ns/user"},

@@ -103,7 +103,8 @@ func TestReconfigure(t *testing.T) {
 	root := busyboxRoot(t)
 	items := func(options ...string) []Item {
 		return concat(enter(root), []InitOp{
-			procfs, MountFs{Root: slotRoot, Path: "/m", Fstype: "tmpfs", Source: "x", Options: []string{"size=64k"}, Flags: FlagMountMkdir},
+			procfs,
+			MountFs{Root: slotRoot, Path: "/m", Fstype: "tmpfs", Source: "x", Options: []string{"size=64k"}, Flags: FlagMountMkdir},
 			MountReconfigure{Root: slotRoot, Path: "/m", Options: options},
 		}, shell(mountLines))
 	}
@@ -156,7 +157,8 @@ func TestAttachedRoot(t *testing.T) {
 	defer tree.Close()
 	expect(t, launch{clone: isolated, slots: map[Slot]*os.File{slotRoot: tree}, items: concat([]InitOp{
 		MountPropagation{Root: NoSlot, Path: "/", Flags: unix.MS_REC | unix.MS_SLAVE},
-		RootAttach{Root: slotRoot, Propagation: unix.MS_REC | unix.MS_SLAVE}, procfs,
+		RootAttach{Root: slotRoot, Propagation: unix.MS_REC | unix.MS_SLAVE},
+		procfs,
 	}, shell("cd /; ls; cd ..; ls -d bin; while read a b c root point opts rest; do echo $point; done </proc/self/mountinfo"))},
 		"bin\ndev\netc\nproc\nsys\ntmp\nbin\n/\n/proc")
 }

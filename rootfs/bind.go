@@ -2,11 +2,9 @@ package rootfs
 
 import (
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/minirun/minirun/nsenter"
-	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
@@ -37,13 +35,16 @@ func (c *compiler) bind(m *mount) {
 	if m.opt.has(kindSrcNoFollow) {
 		op.Flags |= nsenter.FlagMountSrcnofollow
 	}
+	if m.opt.has(kindCopyLink) {
+		op.Flags |= nsenter.FlagMountCopylink
+	}
 	idmap := c.idmap(m)
 	clone := c.hostOpens(src) || idmap != nsenter.NoSlot
 	if clone {
 		op.Source, op.From = "", c.alloc()
 		op.Flags |= nsenter.FlagMountTree
 		c.out.Sources = append(c.out.Sources, Source{
-			Slot: op.From, Path: src, Recursive: m.opt.has(kindRbind), NoFollow: m.opt.has(kindSrcNoFollow),
+			Slot: op.From, Path: src, Recursive: m.opt.has(kindRbind), NoFollow: m.opt.has(kindSrcNoFollow | kindCopyLink),
 			IDMap: idmap, IDMapRecursive: m.opt.has(kindRidmap), Because: m.field,
 		})
 	}
@@ -64,49 +65,4 @@ func (c *compiler) hostOpens(src string) bool {
 	}
 	return c.facts.UserNS || c.prop&unix.MS_SHARED != 0 ||
 		strings.HasPrefix(src, "/proc/self/") || strings.HasPrefix(src, "/proc/thread-self/")
-}
-
-// idmap returns the slot of the user namespace whose mappings the mount gets, NoSlot for none. The host side sets them, as only the
-// owner of the source's filesystem may.
-func (c *compiler) idmap(m *mount) nsenter.Slot {
-	uid, gid := m.UIDMappings, m.GIDMappings
-	field, value := m.field+".uidMappings", ""
-	for _, k := range []kind{kindIdmap, kindRidmap} {
-		if m.opt.has(k) {
-			i := m.opt.index(k)
-			field, value = m.option(i), m.Options[i]
-		}
-	}
-	switch {
-	case len(uid) > 0 && len(gid) == 0:
-		c.problem(m.field+".gidMappings", "", "is required with uidMappings")
-	case len(gid) > 0 && len(uid) == 0:
-		c.problem(m.field+".uidMappings", "", "is required with gidMappings")
-	case value == "" && len(uid) == 0:
-	case c.facts.Unprivileged:
-		c.problem(field, value, "id-mapped mounts need privileges on the host")
-	case len(uid) == 0 && (!c.facts.UserNS || len(c.facts.UIDMappings) == 0 || len(c.facts.GIDMappings) == 0):
-		c.problem(field, value, "needs uidMappings and gidMappings in the mount, or a user namespace with mappings")
-	default:
-		if value == "" {
-			c.warn(field, "", "mappings without idmap or ridmap among the options, taken as idmap")
-		}
-		if len(uid) == 0 {
-			uid, gid = c.facts.UIDMappings, c.facts.GIDMappings
-		}
-		return c.idmapSlot(m.field, uid, gid)
-	}
-	return nsenter.NoSlot
-}
-
-// idmapSlot gives equal mappings one user namespace.
-func (c *compiler) idmapSlot(because string, uid, gid []specs.LinuxIDMapping) nsenter.Slot {
-	for i := range c.out.IDMaps {
-		if have := &c.out.IDMaps[i]; slices.Equal(have.UID, uid) && slices.Equal(have.GID, gid) {
-			return have.Slot
-		}
-	}
-	slot := c.alloc()
-	c.out.IDMaps = append(c.out.IDMaps, IDMap{Slot: slot, UID: uid, GID: gid, Because: because})
-	return slot
 }

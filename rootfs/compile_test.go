@@ -78,7 +78,7 @@ func TestMounts(t *testing.T) {
 		{"clearing options on binds", plain(), mnt("/a", "bind", "/s", "bind rw suid dev exec"), []string{"mount.bind path=/a source=/s attr_clr=0xf flags=3"}},
 		{"recursive attributes", plain(), mnt("/a", "bind", "/s", "rbind rro rnoatime ro"), []string{"mount.bind path=/a source=/s attr_set=0x1 rec_set=0x11 rec_clr=0x70 flags=7"}},
 		{"superblock flags mean nothing on binds", plain(), mnt("/a", "bind", "/s", "bind sync lazytime"), []string{"mount.bind path=/a source=/s flags=3"}},
-		{"nofollow", plain(), mnt("/a", "bind", "/s", "bind src-nofollow dest-nofollow"), []string{"mount.bind path=/a source=/s flags=267"}},
+		{"nofollow", plain(), mnt("/a", "bind", "/s", "bind src-nofollow dest-nofollow"), []string{"mount.bind path=/a source=/s flags=2307"}},
 		{"propagation in order", plain(), mnt("/a", "bind", "/s", "bind rslave rshared"), []string{
 			"mount.bind path=/a source=/s propagation=0x84000 flags=3", "mount.propagation path=/a flags=0x104000",
 		}},
@@ -236,6 +236,7 @@ func TestIDMap(t *testing.T) {
 		mnt("/d", "bind", "/d", "bind idmap"),
 	), userns())
 	want := []Source{
+		{Slot: 10, Path: "rootfs", Base: "/bundle", Directory: true, Recursive: true, IDMap: nsenter.NoSlot, Because: "root.path"},
 		{Slot: 12, Path: "/a", Recursive: true, IDMap: 11, Because: "mounts[0]"},
 		{Slot: 13, Path: "/b", Recursive: true, NoFollow: true, IDMap: 11, IDMapRecursive: true, Because: "mounts[1]"},
 		{Slot: 15, Path: "/c", IDMap: 14, Because: "mounts[2]"},
@@ -253,13 +254,18 @@ func TestIDMap(t *testing.T) {
 }
 
 func TestMountLabel(t *testing.T) {
-	s := spec(mnt("/proc", "proc", "proc", ""), mnt("/t", "tmpfs", "t", "mode=1"))
+	s := spec(mnt("/proc", "proc", "proc", ""), mnt("/t", "tmpfs", "t", "mode=1"), mnt("/own", "tmpfs", "t", `mode=1 context="a:s0:c3,c4"`),
+		mnt("/old", "tmpfs", "t", "mode=1 silent"), mnt("/fs", "tmpfs", "t", "mode=1 rootcontext=b"))
 	s.Linux.MountLabel = "u:r:t:s0:c1,c2"
 	f := plain()
 	f.SELinux = true
 	expect(t, compile(t, s, f).Mounts,
 		"mount.fs path=/proc fstype=proc source=proc flags=9",
-		"mount.fs path=/t fstype=tmpfs source=t options=[mode=1 context=u:r:t:s0:c1,c2] flags=1")
+		"mount.fs path=/t fstype=tmpfs source=t options=[mode=1 context=u:r:t:s0:c1,c2] flags=1",
+		"mount.fs path=/own fstype=tmpfs source=t options=[mode=1 context=a:s0:c3,c4] flags=1",
+		`mount.legacy tree=#11 fstype=tmpfs source=t data="mode=1,context=\"u:r:t:s0:c1,c2\"" flags=0x8000`,
+		"mount.bind path=/old from=#11 flags=65",
+		"mount.fs path=/fs fstype=tmpfs source=t options=[mode=1 rootcontext=b context=u:r:t:s0:c1,c2] flags=1")
 }
 
 func TestWithoutMountNamespace(t *testing.T) {

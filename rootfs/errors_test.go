@@ -1,6 +1,7 @@
 package rootfs
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -59,11 +60,29 @@ func TestErrors(t *testing.T) {
 		{spec(mnt("/a", "tmpfs", "t", "size=1m,mode=999")), plain(), `mounts[0].options[0] ("size=1m,mode=999"): not a value that tmpfs knows for mode`},
 		{spec(mnt("/a", "tmpfs", "t", "nr_inodes=5%")), plain(), `mounts[0].options[0] ("nr_inodes=5%"): not a value that tmpfs knows for nr_inodes`},
 		{spec(mnt("/a", "tmpfs", "t", "uid=root")), plain(), `mounts[0].options[0] ("uid=root"): not a value that tmpfs knows for uid`},
-		{spec(mnt("/a", "none", "", "remount size=1 sync")), plain(), `mounts[0].options[1] ("size=1"): unknown option: a remount cannot change the filesystem's own options; ` +
-			`mounts[0].options[2] ("sync"): a remount cannot change the filesystem's own options`},
-		{spec(mnt("/a", "tmpfs", "t", "idmap")), plain(), `mounts[0].options[0] ("idmap"): only a bind mount can have it`},
-		{spec(mnt("/a", "tmpfs", "t", "src-nofollow ridmap")), plain(), `mounts[0].options[1] ("ridmap"): only a bind mount can have it; mounts[0].options[0] ("src-nofollow"): only a bind mount can have it`},
-		{mapped(mnt("/a", "tmpfs", "t", ""), true, true), plain(), "mounts[0].uidMappings: only a bind mount can have id mappings"},
+		{spec(mnt("/a", "none", "", "remount bind size=1 sync")), plain(), `mounts[0].options[2] ("size=1"): unknown option: a bind mount cannot have options of a filesystem`},
+		{spec(mnt("/a", "none", "", "remount idmap tmpcopyup dest-nofollow")), userns(), `mounts[0].options[1] ("idmap"): is for a mount that is being made, and cannot go with remount; ` +
+			`mounts[0].options[2] ("tmpcopyup"): is for a mount that is being made, and cannot go with remount; mounts[0].options[3] ("dest-nofollow"): is for a mount that is being made, and cannot go with remount`},
+		{mapped(mnt("/a", "none", "", "remount"), true, true), plain(), "mounts[0].uidMappings: are for a mount that is being made, and cannot go with remount"},
+		{spec(mnt("/a", "tmpfs", "t", "idmap")), plain(), `mounts[0].options[0] ("idmap"): needs uidMappings and gidMappings in the mount, or a user namespace with mappings`},
+		{spec(mnt("/a", "tmpfs", "t", "src-nofollow copy-symlink")), plain(), `mounts[0].options[0] ("src-nofollow"): only a bind mount can have it; mounts[0].options[1] ("copy-symlink"): only a bind mount can have it`},
+		{mapped(mnt("/a", "sysfs", "t", ""), true, true), plain(), "mounts[0].uidMappings: the files of this filesystem have no owners that could be mapped"},
+		{spec(mnt("/a", "mqueue", "t", "ro ridmap")), userns(), `mounts[0].options[1] ("ridmap"): the files of this filesystem have no owners that could be mapped`},
+		{spec(mnt("/a", "cgroup", "t", "idmap")), userns(), `mounts[0].options[0] ("idmap"): the files of this filesystem have no owners that could be mapped`},
+		{spec(mnt("/a", "tmpfs", "t", "idmap silent")), userns(), "mounts[0].options: an id mapping in a container with a user namespace needs fsconfig(2), and these options need mount(2)"},
+		{spec(mnt("/a", "x", "/"+strings.Repeat("s", 4095), "")), plain(), "mounts[0].source: is longer than the 4095 bytes that mount(2) takes"},
+		{spec(mnt("/a", "x", "/", strings.Repeat("o", 4096))), plain(), "mounts[0].options: the filesystem's options are longer than the 4095 bytes that mount(2) takes"},
+		{spec(mnt("/a", "overlay", "o", "lowerdir=/"+strings.Repeat("o", 300)+strings.Repeat(":/x", 1300))), plain(), "mounts[0].options: the filesystem's options are longer than the 4095 bytes that mount(2) takes"},
+		{spec(mnt("/a", "overlay", "o", "silent lowerdir=/x"+strings.Repeat(":/x", 1400))), plain(), "mounts[0].options: the filesystem's options are longer than the 4095 bytes that mount(2) takes"},
+		{spec(mnt("/a", "overlay", "o", `lowerdir=/x\:`+strings.Repeat(":/x", 1400))), plain(), "mounts[0].options: the filesystem's options are longer than the 4095 bytes that mount(2) takes"},
+		{spec(mnt("/a", "", "/s", "bind idmap=uids=0-1-2")), plain(), `mounts[0].options[1] ("idmap=uids=0-1-2"): must have uids and gids`},
+		{spec(mnt("/a", "", "/s", "bind idmap=gids=0-1-2;ids=0-1-1")), plain(), `mounts[0].options[1] ("idmap=gids=0-1-2;ids=0-1-1"): only uids and gids can be given`},
+		{spec(mnt("/a", "", "/s", "bind idmap=gids=0-1")), plain(), `mounts[0].options[1] ("idmap=gids=0-1"): a mapping must be three numbers, FILESYSTEM-HOST-SIZE: "0-1"`},
+		{spec(mnt("/a", "", "/s", "bind idmap=gids=0-1-2-3")), plain(), `mounts[0].options[1] ("idmap=gids=0-1-2-3"): a mapping must be three numbers, FILESYSTEM-HOST-SIZE: "0-1-2-3"`},
+		{spec(mnt("/a", "", "/s", "bind idmap=gids=0-1-0")), plain(), `mounts[0].options[1] ("idmap=gids=0-1-0"): the size of a mapping must not be 0: "0-1-0"`},
+		{spec(mnt("/a", "", "/s", "bind idmap=gids=0-1-1#@0-65530-7")), userns(), `mounts[0].options[1] ("idmap=gids=0-1-1#@0-65530-7"): no mapping of the container's user namespace holds all of it: "0-65530-7"`},
+		{mapped(mnt("/a", "", "/s", "bind ridmap=gids=0-1-1;uids=0-1-1"), true, true), plain(), `mounts[0].options[1] ("ridmap=gids=0-1-1;uids=0-1-1"): has mappings of its own, so uidMappings and gidMappings cannot be there as well`},
+		{spec(mnt("/a", "", "/s", "bind idmap=x")), plain(), `mounts[0].options[1] ("idmap=x"): unknown option: a bind mount cannot have options of a filesystem`},
 		{spec(mnt("/a", "", "/s", "bind idmap")), plain(), `mounts[0].options[1] ("idmap"): needs uidMappings and gidMappings in the mount, or a user namespace with mappings`},
 		{mapped(mnt("/a", "", "/s", "bind idmap"), true, false), plain(), "mounts[0].gidMappings: is required with uidMappings"},
 		{mapped(mnt("/a", "", "/s", "bind idmap"), false, true), plain(), "mounts[0].uidMappings: is required with gidMappings"},

@@ -57,7 +57,9 @@ type CgroupHierarchy struct {
 // descriptor into Slot.
 type Source struct {
 	Slot      nsenter.Slot
-	Path      string // absolute
+	Path      string // absolute, but for Base
+	Base      string // not empty: a directory that Path, relative to it, must not lead out of
+	Directory bool   // it must be a directory
 	Recursive bool
 	NoFollow  bool // the last component is not followed when it is a symbolic link
 	// IDMap is the slot of the IDMap to set with MOUNT_ATTR_IDMAP, NoSlot for none; IDMapRecursive: on the whole tree.
@@ -87,6 +89,9 @@ type Rootfs struct {
 	// Sources and IDMaps are for the host side, before the launch.
 	Sources []Source
 	IDMaps  []IDMap
+	// Early makes mounts that only the caller's own user namespace may make. Before any namespace is entered; they are attached
+	// nowhere yet.
+	Early []nsenter.Item
 	// Prepare sets the propagation of the inherited mounts and opens the root. Right after entering the mount namespace.
 	Prepare []nsenter.Item
 	// Mounts are the mounts of the configuration in its order.

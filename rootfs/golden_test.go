@@ -84,9 +84,15 @@ func dump(r *Rootfs) string {
 		fmt.Fprintf(&b, "idmap #%d uid %v gid %v  (%s)\n", m.Slot, m.UID, m.GID, m.Because)
 	}
 	for _, s := range r.Sources {
+		if s.Base != "" {
+			s.Path = s.Base + " " + s.Path
+		}
 		fmt.Fprintf(&b, "source #%d %s recursive=%t nofollow=%t idmap=%d %t  (%s)\n", s.Slot, s.Path, s.Recursive, s.NoFollow, s.IDMap, s.IDMapRecursive, s.Because)
 	}
 	for _, p := range phases(r) {
+		if p.name == "early" && len(p.items) == 0 {
+			continue
+		}
 		fmt.Fprintf(&b, "%s\n", p.name)
 		for _, it := range p.items {
 			fmt.Fprintf(&b, "  %s  (%s)\n", text(it), it.Because)
@@ -107,7 +113,7 @@ type phase struct {
 }
 
 func phases(r *Rootfs) []phase {
-	return []phase{{"prepare", r.Prepare}, {"mounts", r.Mounts}, {"devices", r.Devices}, {"pivot", r.Pivot}, {"finish", r.Finish}}
+	return []phase{{"early", r.Early}, {"prepare", r.Prepare}, {"mounts", r.Mounts}, {"devices", r.Devices}, {"pivot", r.Pivot}, {"finish", r.Finish}}
 }
 
 func TestGolden(t *testing.T) {
@@ -147,6 +153,13 @@ func TestGolden(t *testing.T) {
 		{"buildah-run", "buildah-run", nil},
 		{"buildah-run-mounts", "buildah-run-mounts", nil},
 		{"buildah-userns", "buildah-userns", nil},
+		{"long-tail", "long-tail", nil},
+		{"long-tail-userns", "long-tail", func(s *specs.Spec, f *Facts) {
+			f.UserNS = true
+			f.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}
+			f.GIDMappings = f.UIDMappings
+			s.Mounts = append(s.Mounts, specs.Mount{Destination: "/ids", Type: "tmpfs", Source: "ids", Options: []string{"idmap", "tmpcopyup", "ro"}})
+		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := load(t, tc.config)

@@ -45,8 +45,9 @@ func (c *compiler) mount(m *mount) {
 	case m.Type == "":
 		c.problem(m.field+".type", "", "is required without bind, rbind or remount among the options")
 	default:
-		c.notForFilesystems(m)
+		c.onlyForBinds(m)
 		if m.Type == "cgroup" {
+			c.noIDMap(m)
 			c.cgroup(m)
 		} else {
 			c.filesystem(m)
@@ -89,47 +90,17 @@ func (c *compiler) destination(m *mount) {
 		c.problem(field, m.Destination, "nothing can be mounted inside /proc but over "+strings.Join(overProc[:], ", "))
 	}
 	if m.opt.has(kindDstNoFollow) {
-		m.flags |= nsenter.FlagMountNofollow
+		m.flags |= nsenter.FlagMountOnlink
 	}
 }
 
-// remount changes the attributes of a mount that is there. The filesystem's own options stay as they are.
-func (c *compiler) remount(m *mount) {
-	for _, d := range m.opt.data {
-		c.problem(m.option(d.at), d.text, "unknown option: a remount cannot change the filesystem's own options")
-	}
-	for _, s := range m.opt.sb {
-		if s != "ro" {
-			c.problem(m.option(slices.Index(m.Options, s)), s, "a remount cannot change the filesystem's own options")
-		}
-	}
-	top, tree := m.opt.top, m.opt.tree
-	if m.opt.has(kindRbind) {
-		top, tree = attrs{}, attrs{set: tree.set | top.set&^tree.clr, clr: tree.clr | top.clr&^tree.set}
-	}
-	op := nsenter.MountAttr{Root: c.out.Root, Path: m.path}
-	if tree != (attrs{}) {
-		rec := op
-		rec.AttrSet, rec.AttrClr, rec.Flags = tree.set, tree.clr, nsenter.FlagMountRecursive
-		add(&c.out.Mounts, m.field, &rec)
-	}
-	if top != (attrs{}) {
-		op.AttrSet, op.AttrClr = top.set, top.clr
-		add(&c.out.Mounts, m.field, &op)
-	}
-	c.morePropagation(m, m.opt.prop)
-}
-
-// notForFilesystems reports the options that only binds, or only tmpfs, can have.
-func (c *compiler) notForFilesystems(m *mount) {
-	for _, k := range []kind{kindIdmap, kindRidmap, kindSrcNoFollow} {
+// onlyForBinds reports the options that only binds can have, and the one that only tmpfs can.
+func (c *compiler) onlyForBinds(m *mount) {
+	for _, k := range []kind{kindSrcNoFollow, kindCopyLink} {
 		if m.opt.has(k) {
 			i := m.opt.index(k)
 			c.problem(m.option(i), m.Options[i], "only a bind mount can have it")
 		}
-	}
-	if len(m.UIDMappings)+len(m.GIDMappings) > 0 {
-		c.problem(m.field+".uidMappings", "", "only a bind mount can have id mappings")
 	}
 	if m.opt.has(kindCopyUp) && m.Type != "tmpfs" {
 		c.problem(m.option(m.opt.index(kindCopyUp)), "tmpcopyup", "only a tmpfs can have it")
@@ -154,7 +125,7 @@ func (c *compiler) filesystem(m *mount) {
 	switch m.Type {
 	case "proc", "sysfs":
 		// Labels and sysctls of other runtimes were once written to what an image's symbolic link led to (CVE-2023-27561).
-		op.Flags |= nsenter.FlagMountNofollow
+		op.Flags = op.Flags&^nsenter.FlagMountOnlink | nsenter.FlagMountNofollow
 	case "tmpfs":
 		if !slices.ContainsFunc(op.Options, func(s string) bool { return strings.HasPrefix(s, "mode=") }) {
 			op.Flags |= nsenter.FlagMountInheritmode
@@ -163,7 +134,7 @@ func (c *compiler) filesystem(m *mount) {
 			op.Flags |= nsenter.FlagMountCopyup
 		}
 	}
-	if !c.hostFallback(m, op) {
+	if !c.hostFallback(m, op) && !c.apart(m, op) {
 		add(&c.out.Mounts, m.field, op)
 	}
 	c.morePropagation(m, props)
@@ -206,7 +177,8 @@ func (c *compiler) fsOptions(m *mount) []string {
 		}
 	}
 	// The filesystems left out have labels of their own for each object.
-	if l := c.linux.MountLabel; l != "" && !slices.Contains([]string{"proc", "sysfs", "mqueue", "cgroup", "cgroup2"}, m.Type) {
+	own := slices.ContainsFunc(out, func(o string) bool { return isContext(o, "context=", "fscontext=", "defcontext=") })
+	if l := c.linux.MountLabel; l != "" && !own && !slices.Contains([]string{"proc", "sysfs", "mqueue", "cgroup", "cgroup2"}, m.Type) {
 		out = append(out, "context="+l)
 	}
 	return out

@@ -20,6 +20,9 @@ const (
 	kindCopyUp
 	kindSrcNoFollow
 	kindDstNoFollow
+	kindCopyLink
+
+	kinds = iota
 )
 
 // option is one row of the table of mount options.
@@ -35,6 +38,8 @@ type option struct {
 	// sb and unsb are flags of the superblock that the option adds and takes away. They concern new filesystems only: mount(2)
 	// has always ignored them on binds.
 	sb, unsb string
+	// ms and unms are flags of the superblock that only mount(2) can set: fsconfig(2) has no names for them.
+	ms, unms uint64
 	prop     uint64 // MS_* propagation
 	kind     kind
 }
@@ -53,12 +58,12 @@ const (
 
 // options is the table, sorted by name (it is searched, and a map would be built at every start of the program).
 //
-// Rows without any effect are options that mount(8) knows and that say what holds anyway, or nothing that the mount API can do:
-// fsconfig(2) has no way to set SB_SILENT or SB_I_VERSION (the filesystems that need the latter set it themselves).
+// Rows without any effect are options that mount(8) knows and that say what holds anyway.
 var options = [...]option{
 	{name: "async", unsb: "sync"},
 	{name: "atime", clr: aAtime, undo: aNoat},
 	{name: "bind", kind: kindBind},
+	{name: "copy-symlink", kind: kindCopyLink},
 	{name: "defaults"},
 	{name: "dest-nofollow", kind: kindDstNoFollow},
 	{name: "dev", clr: aNodev},
@@ -66,15 +71,15 @@ var options = [...]option{
 	{name: "dirsync", sb: "dirsync"},
 	{name: "exec", clr: aNoexec},
 	{name: "idmap", kind: kindIdmap},
-	{name: "iversion"},
+	{name: "iversion", ms: unix.MS_I_VERSION},
 	{name: "lazytime", sb: "lazytime"},
-	{name: "loud"},
+	{name: "loud", unms: unix.MS_SILENT},
 	{name: "mand", sb: "mand"},
 	{name: "noatime", set: aNoat, clr: aAtime},
 	{name: "nodev", set: aNodev},
 	{name: "nodiratime", set: aNodir},
 	{name: "noexec", set: aNoexec},
-	{name: "noiversion"},
+	{name: "noiversion", unms: unix.MS_I_VERSION},
 	{name: "nolazytime", unsb: "lazytime"},
 	{name: "nomand", unsb: "mand"},
 	{name: "norelatime"},
@@ -111,7 +116,7 @@ var options = [...]option{
 	{name: "runbindable", prop: unix.MS_UNBINDABLE | unix.MS_REC},
 	{name: "rw", clr: aRO, unsb: "ro"},
 	{name: "shared", prop: unix.MS_SHARED},
-	{name: "silent"},
+	{name: "silent", ms: unix.MS_SILENT},
 	{name: "slave", prop: unix.MS_SLAVE},
 	{name: "src-nofollow", kind: kindSrcNoFollow},
 	{name: "strictatime", set: aStrict, clr: aAtime},
@@ -161,16 +166,21 @@ type datum struct {
 type parsed struct {
 	top, tree attrs
 	sb        []string
+	ms        uint64 // flags that only mount(2) can set
 	data      []datum
 	prop      []uint64 // in the order of the list: slave, then shared is both
 	kinds     kind
-	at        [8]int // by bit number of the kind: where it stands
+	idmap     string     // what follows idmap= or ridmap=
+	at        [kinds]int // by bit number of the kind: where it stands
 }
 
 func parseOptions(list []string) parsed {
 	var p parsed
 	for i, text := range list {
 		o := findOption(text)
+		if o == nil {
+			o = p.ownIDMap(text)
+		}
 		switch {
 		case text == "":
 			continue
@@ -188,12 +198,23 @@ func parseOptions(list []string) parsed {
 		if o.unsb != "" {
 			p.sb = slices.DeleteFunc(p.sb, func(s string) bool { return s == o.unsb })
 		}
+		p.ms = p.ms&^o.unms | o.ms
 		if o.prop != 0 && !slices.Contains(p.prop, o.prop) {
 			p.prop = append(p.prop, o.prop)
 		}
 		p.addKind(o.kind, i)
 	}
 	return p
+}
+
+// ownIDMap recognises idmap and ridmap with the mappings in the option itself, as crun has them.
+func (p *parsed) ownIDMap(text string) *option {
+	name, ids, _ := strings.Cut(text, "=")
+	if name != "idmap" && name != "ridmap" || !strings.HasPrefix(ids, "uids=") && !strings.HasPrefix(ids, "gids=") {
+		return nil
+	}
+	p.idmap = ids
+	return findOption(name)
 }
 
 func (p *parsed) addKind(k kind, at int) {
@@ -242,5 +263,34 @@ func splitData(text string) []string {
 		}
 	}
 	flush()
+	return joinCategories(out)
+}
+
+// contextKeys are the options whose values are SELinux labels.
+var contextKeys = []string{"context=", "fscontext=", "defcontext=", "rootcontext="}
+
+func isContext(option string, keys ...string) bool {
+	return slices.ContainsFunc(keys, func(k string) bool { return strings.HasPrefix(option, k) })
+}
+
+// joinCategories mends labels that were written without quotes: what follows as c2 or c2.c7 is a category of the label.
+func joinCategories(in []string) []string {
+	out := in[:0]
+	for _, s := range in {
+		if n := len(out); n > 0 && isContext(out[n-1], contextKeys...) && isCategory(s) {
+			out[n-1] += "," + s
+			continue
+		}
+		out = append(out, s)
+	}
 	return out
+}
+
+func isCategory(s string) bool {
+	for part := range strings.SplitSeq(s, ".") {
+		if len(part) < 2 || part[0] != 'c' || strings.Trim(part[1:], "0123456789") != "" {
+			return false
+		}
+	}
+	return true
 }

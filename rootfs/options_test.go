@@ -12,6 +12,7 @@ import (
 type want struct {
 	top, tree attrs
 	sb        string
+	ms        uint64
 	prop      []uint64
 	kinds     kind
 }
@@ -24,6 +25,9 @@ func check(t *testing.T, list string, w want) {
 	}
 	if got := strings.Join(p.sb, " "); got != w.sb {
 		t.Errorf("%s: superblock flags %q, want %q", list, got, w.sb)
+	}
+	if p.ms != w.ms {
+		t.Errorf("%s: mount(2) flags %#x, want %#x", list, p.ms, w.ms)
 	}
 	if !slices.Equal(p.prop, w.prop) {
 		t.Errorf("%s: propagation %#x, want %#x", list, p.prop, w.prop)
@@ -41,6 +45,7 @@ var rows = map[string]want{
 	"async":          {},
 	"atime":          {top: attrs{0, 0x70}},
 	"bind":           {kinds: kindBind},
+	"copy-symlink":   {kinds: kindCopyLink},
 	"defaults":       {},
 	"dest-nofollow":  {kinds: kindDstNoFollow},
 	"dev":            {top: attrs{0, 0x4}},
@@ -48,7 +53,7 @@ var rows = map[string]want{
 	"dirsync":        {sb: "dirsync"},
 	"exec":           {top: attrs{0, 0x8}},
 	"idmap":          {kinds: kindIdmap},
-	"iversion":       {},
+	"iversion":       {ms: 0x800000},
 	"lazytime":       {sb: "lazytime"},
 	"loud":           {},
 	"mand":           {sb: "mand"},
@@ -93,7 +98,7 @@ var rows = map[string]want{
 	"runbindable":    {prop: []uint64{0x24000}},
 	"rw":             {top: attrs{0, 0x1}},
 	"shared":         {prop: []uint64{0x100000}},
-	"silent":         {},
+	"silent":         {ms: 0x8000},
 	"slave":          {prop: []uint64{0x80000}},
 	"src-nofollow":   {kinds: kindSrcNoFollow},
 	"strictatime":    {top: attrs{0x20, 0x70}},
@@ -139,23 +144,27 @@ func TestOptionsAreSorted(t *testing.T) {
 func TestOptionLists(t *testing.T) {
 	const atime = unix.MOUNT_ATTR__ATIME
 	for list, w := range map[string]want{
-		"ro rw":                     {top: attrs{0, 1}},
-		"rw ro":                     {top: attrs{1, 0}, sb: "ro"},
-		"nosuid suid nosuid":        {top: attrs{2, 0}},
-		"noatime relatime":          {top: attrs{0, atime}},
-		"relatime noatime":          {top: attrs{0x10, atime}},
-		"noatime strictatime":       {top: attrs{0x20, atime}},
-		"strictatime atime":         {top: attrs{0x20, atime}}, // atime ends noatime only
-		"noatime atime":             {top: attrs{0, atime}},
-		"noatime nostrictatime":     {top: attrs{0x10, atime}},
-		"strictatime nostrictatime": {top: attrs{0, atime}},
-		"strictatime norelatime":    {top: attrs{0x20, atime}},
-		"rro ro rrw":                {top: attrs{1, 0}, tree: attrs{0, 1}, sb: "ro"},
-		"sync async lazytime":       {sb: "lazytime"},
-		"mand sync nomand":          {sb: "sync"},
-		"slave shared slave":        {prop: []uint64{unix.MS_SLAVE, unix.MS_SHARED}},
-		"shared rw bind rbind":      {top: attrs{0, 1}, prop: []uint64{unix.MS_SHARED}, kinds: kindBind | kindRbind},
-		" ro ":                      {top: attrs{1, 0}, sb: "ro"},
+		"ro rw":                       {top: attrs{0, 1}},
+		"rw ro":                       {top: attrs{1, 0}, sb: "ro"},
+		"nosuid suid nosuid":          {top: attrs{2, 0}},
+		"noatime relatime":            {top: attrs{0, atime}},
+		"relatime noatime":            {top: attrs{0x10, atime}},
+		"noatime strictatime":         {top: attrs{0x20, atime}},
+		"strictatime atime":           {top: attrs{0x20, atime}}, // atime ends noatime only
+		"noatime atime":               {top: attrs{0, atime}},
+		"noatime nostrictatime":       {top: attrs{0x10, atime}},
+		"strictatime nostrictatime":   {top: attrs{0, atime}},
+		"strictatime norelatime":      {top: attrs{0x20, atime}},
+		"rro ro rrw":                  {top: attrs{1, 0}, tree: attrs{0, 1}, sb: "ro"},
+		"sync async lazytime":         {sb: "lazytime"},
+		"mand sync nomand":            {sb: "sync"},
+		"slave shared slave":          {prop: []uint64{unix.MS_SLAVE, unix.MS_SHARED}},
+		"shared rw bind rbind":        {top: attrs{0, 1}, prop: []uint64{unix.MS_SHARED}, kinds: kindBind | kindRbind},
+		"silent iversion loud":        {ms: 0x800000},
+		"iversion silent noiversion":  {ms: 0x8000},
+		"idmap=uids=0-1-2;gids=0-1-2": {kinds: kindIdmap},
+		"ridmap=gids=":                {kinds: kindRidmap},
+		" ro ":                        {top: attrs{1, 0}, sb: "ro"},
 	} {
 		check(t, list, w)
 	}
@@ -170,14 +179,18 @@ func TestUnknownOptionsKeepTheirPlace(t *testing.T) {
 
 func TestSplitData(t *testing.T) {
 	for in, want := range map[string][]string{
-		"size=1m":               {"size=1m"},
-		"size=1m,mode=700":      {"size=1m", "mode=700"},
-		",a,,b=,":               {"a", "b="},
-		`context="u:r:t:c1,c2"`: {"context=u:r:t:c1,c2"},
-		`context="u:c1,c2",x=1`: {"context=u:c1,c2", "x=1"},
-		`lowerdir=/a\,b:/c`:     {`lowerdir=/a\,b:/c`},
-		`lowerdir=/a\,b,x`:      {`lowerdir=/a\,b`, "x"},
-		`a\`:                    {`a\`},
+		"size=1m":                   {"size=1m"},
+		"size=1m,mode=700":          {"size=1m", "mode=700"},
+		",a,,b=,":                   {"a", "b="},
+		`context="u:r:t:c1,c2"`:     {"context=u:r:t:c1,c2"},
+		`context="u:c1,c2",x=1`:     {"context=u:c1,c2", "x=1"},
+		`lowerdir=/a\,b:/c`:         {`lowerdir=/a\,b:/c`},
+		`lowerdir=/a\,b,x`:          {`lowerdir=/a\,b`, "x"},
+		`a\`:                        {`a\`},
+		"context=a:s0:c1,c2,uid=1":  {"context=a:s0:c1,c2", "uid=1"},
+		"rootcontext=a:c1.c3,c7.c9": {"rootcontext=a:c1.c3,c7.c9"},
+		"context=a,c1x,c,c2.":       {"context=a", "c1x", "c", "c2."},
+		"x=1,c2":                    {"x=1", "c2"},
 	} {
 		if got := splitData(in); !slices.Equal(got, want) {
 			t.Errorf("%s: got %q, want %q", in, got, want)

@@ -2,6 +2,7 @@ package rootfs
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,7 +16,12 @@ var variants = map[string]func(*specs.Spec, *Facts){
 	"v2":        func(_ *specs.Spec, f *Facts) { f.Cgroups, f.CgroupNS = unified("/c"), true },
 	"v2 bound":  func(_ *specs.Spec, f *Facts) { f.Cgroups, f.CgroupNS = unified("/c"), false },
 	"v1 own ns": func(_ *specs.Spec, f *Facts) { f.CgroupNS = true },
-	"rootless": func(_ *specs.Spec, f *Facts) {
+	"rootless": func(s *specs.Spec, f *Facts) {
+		for i := range s.Mounts { // mapping ids is for root only
+			m := &s.Mounts[i]
+			m.UIDMappings, m.GIDMappings = nil, nil
+			m.Options = slices.DeleteFunc(m.Options, func(o string) bool { return strings.Contains(o, "idmap") })
+		}
 		f.UserNS, f.Unprivileged, f.HostNet, f.HostPID, f.HostIPC = true, true, true, true, true
 	},
 	"shared":     func(s *specs.Spec, _ *Facts) { s.Linux.RootfsPropagation = "rshared" },
@@ -54,7 +60,7 @@ func TestOrder(t *testing.T) {
 
 func flatten(r *Rootfs) []nsenter.Item {
 	var all []nsenter.Item
-	for _, p := range phases(r) {
+	for _, p := range phases(r)[1:] { // without early, whose order says nothing
 		all = append(all, p.items...)
 	}
 	return all
@@ -79,7 +85,7 @@ const (
 func stageOf(it nsenter.Item) stage {
 	because := func(prefix string) bool { return strings.HasPrefix(it.Because, prefix) }
 	switch op := it.Op.(type) {
-	case *nsenter.RootOpen:
+	case *nsenter.RootOpen, *nsenter.RootAttach:
 		return opened
 	case *nsenter.RootPivot, *nsenter.RootChroot:
 		return pivoted
@@ -151,7 +157,7 @@ func checkPairs(t *testing.T, r *Rootfs) {
 // twice.
 func checkSlots(t *testing.T, r *Rootfs) {
 	t.Helper()
-	filled := map[nsenter.Slot]bool{r.Root: true}
+	filled := map[nsenter.Slot]bool{}
 	fill := func(s nsenter.Slot) {
 		if filled[s] {
 			t.Errorf("slot %d is filled twice", s)
@@ -164,8 +170,18 @@ func checkSlots(t *testing.T, r *Rootfs) {
 	for _, s := range r.Sources {
 		fill(s.Slot)
 	}
-	for _, it := range flatten(r) {
+	for _, it := range append(slices.Clone(r.Early), flatten(r)...) {
 		switch op := it.Op.(type) {
+		case *nsenter.RootOpen:
+			fill(op.Root)
+		case *nsenter.RootAttach:
+			if !filled[op.Root] {
+				t.Error("nothing fills the root")
+			}
+		case *nsenter.MountMake:
+			fill(op.Tree)
+		case *nsenter.MountLegacy:
+			fill(op.Tree)
 		case *nsenter.MountBind:
 			if op.From != nsenter.NoSlot && !filled[op.From] || (op.From == nsenter.NoSlot) != (op.Source != "") || op.Userns != nsenter.NoSlot {
 				t.Errorf("source of %s", it)

@@ -75,7 +75,16 @@ func (c *compiler) prepare() {
 		c.problem("root.path", "", "is required")
 		return
 	}
-	add(&c.out.Prepare, "root.path", c.rootOpen(c.spec.Root.Path))
+	open := c.rootOpen(c.spec.Root.Path)
+	if !c.facts.UserNS || c.facts.Unprivileged || c.facts.NoPivot {
+		add(&c.out.Prepare, "root.path", open)
+		return
+	}
+	// The container's root may be no one to the directories above its own: the host side clones the tree for it.
+	c.out.Sources = append(c.out.Sources, Source{
+		Slot: c.out.Root, Path: open.Path, Base: open.Base, Directory: true, Recursive: true, IDMap: nsenter.NoSlot, Because: "root.path",
+	})
+	add(&c.out.Prepare, "root.path", &nsenter.RootAttach{Root: c.out.Root, Propagation: flags})
 }
 
 // rootOpen keeps a root that the configuration places in the bundle inside of it: a symbolic link there must not lead out.

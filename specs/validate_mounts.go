@@ -28,7 +28,7 @@ func (c *checker) mount(at *place, m *Mount) {
 		}
 	}
 	switch {
-	case bind && m.Source == "":
+	case bind && !remount && m.Source == "":
 		c.fail(field(at, "source"), "must be set for a bind mount")
 	case !bind && !remount && m.Type == "":
 		c.fail(field(at, "type"), "must be set unless the options have bind or rbind")
