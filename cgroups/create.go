@@ -72,6 +72,7 @@ func (c *Cgroup) Complete(ctx context.Context, writes []Write) error {
 			err = c.enable(i, writes)
 		}
 	}
+	c.given = "" // others may change it from now on
 	if err != nil {
 		return err
 	}

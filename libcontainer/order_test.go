@@ -33,6 +33,7 @@ var orderRules = []struct {
 	{"a mount with the caller's rights is made before they are given up", is[nsenter.MountMake], oneOf(isUserUnshare, is[nsenter.NsSetns])},
 	{"nothing propagates to the host", is[nsenter.MountPropagation], oneOf(is[nsenter.MountFs], is[nsenter.MountBind])},
 	{"the process is in its cgroup before its cgroup namespace is made", is[nsenter.CgroupJoin], isCgroupUnshare},
+	{"the cgroup belongs to its user before a process is born in it", is[hostDelegateCgroup], is[hostSpawn]},
 	{"devices lie on the mounts, not under them", oneOf(is[nsenter.MountFs], is[nsenter.MountBind]), is[nsenter.FsMknod]},
 	{"masks cover what mounts brought", oneOf(is[nsenter.MountFs], is[nsenter.MountBind]), oneOf(is[nsenter.MountMask], is[nsenter.MountReadonly])},
 	{"the host's tree is gone before the process becomes the container's", oneOf(is[nsenter.RootPivot], is[nsenter.RootChroot]), oneOf(isFinalUser, is[nsenter.ProcLookup], is[nsenter.ProcExec])},

@@ -159,6 +159,7 @@ func (c *compiler) makeCgroup() {
 	c.add("linux.cgroupsPath", hostMakeCgroup{c.cgroup.record})
 	if c.cgroup.joined() == 0 {
 		c.add("linux.resources", hostLimitCgroup{c.cgroup.writes})
+		c.delegateCgroup()
 	}
 }
 

@@ -99,6 +99,13 @@ var planCases = []struct {
 			specs.Mount{Destination: "/mapped", Type: "tmpfs", Source: "tmpfs", Options: []string{"idmap"}},
 			specs.Mount{Destination: "/bound", Source: "/srv", Options: []string{"rbind", "ridmap", "rro"}})
 	}},
+	{name: "delegate", layout: "v2", change: func(s *specs.Spec) {
+		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace}, specs.LinuxNamespace{Type: specs.CgroupNamespace})
+		s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}
+		s.Linux.GIDMappings = s.Linux.UIDMappings
+		s.Process.User.UID = 33
+		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup"})
+	}},
 	{name: "joined", layout: "v2", change: func(s *specs.Spec) {
 		s.Linux.Namespaces = []specs.LinuxNamespace{
 			{Type: specs.UserNamespace, Path: "/ns/user"},
