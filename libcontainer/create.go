@@ -81,16 +81,20 @@ func (r *Runtime) prepare(id string, o CreateOptions, run bool, cache string) (*
 	return p, r.compile(p, facts)
 }
 
-// compile validates and compiles, both in any case, so that everything that is wrong is told at once.
+// compile validates and compiles, both in any case, so that everything that is wrong is told at once. The plan is made only of what is right.
 func (r *Runtime) compile(p *prepared, facts *hostFacts) error {
 	report := specs.Validate(p.spec)
 	var warnings []string
-	var err error
-	p.compiler, err = compileCreate(p.spec, facts, p.opts, func(text string) { warnings = append(warnings, text) })
+	c := newCompiler(p.spec, p.spec.Process, facts, p.opts, func(text string) { warnings = append(warnings, text) })
+	c.compileAll()
+	if len(report.Errors)+len(c.errs) == 0 {
+		c.planCreate()
+	}
 	for _, text := range mergeWarnings(report, warnings) {
 		r.warn(text)
 	}
-	return mergeProblems(report, err)
+	p.compiler = c
+	return mergeProblems(report, errors.Join(c.errs...))
 }
 
 // validate hands warnings on and returns the errors.

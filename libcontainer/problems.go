@@ -2,6 +2,7 @@ package libcontainer
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/minirun/minirun/specs"
@@ -97,13 +98,29 @@ func mergeWarnings(report *specs.Report, compiled []string) []string {
 
 // concerns tells whether a message is about one of the fields, something in it, or something it is in.
 func concerns(text string, fields []string) bool {
-	field := fieldOf(text)
+	field := canonical(fieldOf(text))
 	for _, f := range fields {
-		if field != "" && (within(field, f) || within(f, field)) {
+		if f = canonical(f); field != "" && (within(field, f) || within(f, field)) {
 			return true
 		}
 	}
 	return false
+}
+
+// canonical writes the path of a field without the quotes that a name does not need: linux.resources.rdma.mlx5_0.
+func canonical(field string) string {
+	for {
+		at := strings.Index(field, `["`)
+		if at < 0 {
+			return field
+		}
+		quoted, err := strconv.QuotedPrefix(field[at+1:])
+		name, _ := strconv.Unquote(quoted)
+		if err != nil || specs.Member("x", name) != "x."+name {
+			return field // one name that needs them is as far as paths go
+		}
+		field = field[:at] + "." + name + strings.TrimPrefix(field[at+1+len(quoted):], "]")
+	}
 }
 
 // within tells whether the field inner is outer or a part of it.

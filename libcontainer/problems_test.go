@@ -41,6 +41,9 @@ func TestConcerns(t *testing.T) {
 		{"linux.seccomp.syscalls[0]: x", "linux.seccomp", true},
 		{"linux.seccompX: x", "linux.seccomp", false},
 		{"something else", "mounts", false},
+		{`linux.resources.rdma["mlx5_0"]: x`, "linux.resources.rdma.mlx5_0", true},
+		{`linux.sysctl["net.core"]: x`, `linux.sysctl["net.core"]`, true},
+		{`linux.sysctl["net.core"]: x`, `linux.sysctl["net.cor"]`, false},
 	} {
 		if got := concerns(c.text, []string{c.field}); got != c.want {
 			t.Errorf("%q, %s: %v", c.text, c.field, got)
@@ -108,6 +111,22 @@ func TestWarningsOnce(t *testing.T) {
 	}
 	if len(warnings) != 2 {
 		t.Errorf("warnings %q, want one of the destination and one of the capability", warnings)
+	}
+}
+
+// A configuration that lacks what the plan is made of must be an error and no panic.
+func TestNothingIsPlannedOfAWrongConfiguration(t *testing.T) {
+	for name, change := range map[string]func(*specs.Spec){
+		"no arguments": func(s *specs.Spec) { s.Process.Args = nil },
+		"no process":   func(s *specs.Spec) { s.Process = nil },
+		"no root":      func(s *specs.Spec) { s.Root = nil },
+		"no linux":     func(s *specs.Spec) { s.Linux = nil },
+		"nothing":      func(s *specs.Spec) { *s = specs.Spec{} },
+	} {
+		p := &prepared{spec: testSpec(change), opts: planOptions{id: "web", bundle: "/bundle"}}
+		if err := (&Runtime{root: "/run/x", warn: func(string) {}}).compile(p, testFacts(t, "v2")); err == nil {
+			t.Errorf("%s: no error", name)
+		}
 	}
 }
 

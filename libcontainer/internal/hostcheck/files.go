@@ -18,7 +18,7 @@ func (c *checker) files() {
 	c.devices()
 	for _, name := range slices.Sorted(maps.Keys(c.linux.NetDevices)) {
 		if !strings.ContainsAny(name, "/\x00") && exists(c.host("/sys/class/net")) && !exists(c.host("/sys/class/net/"+name)) {
-			c.fail("linux.netDevices["+quote(name)+"]", "", "the host has no such network device")
+			c.fail(specs.Member("linux.netDevices", name), "", "the host has no such network device")
 		}
 	}
 	if c.linux.IntelRdt != nil && !exists(c.host("/sys/fs/resctrl/info")) {

@@ -174,7 +174,7 @@ linux.devices[2].path ("/dev/null"): is another device on the host, and in a use
 linux.devices[3].path ("/dev/nope"): no such file or directory; in a user namespace devices are those of the host`},
 		{"network devices", func(in *Input) {
 			in.Spec.Linux.NetDevices = map[string]specs.LinuxNetDevice{"lo": {}, "eth7": {}}
-		}, `linux.netDevices["eth7"]: the host has no such network device`},
+		}, `linux.netDevices.eth7: the host has no such network device`},
 		{"resctrl", func(in *Input) {
 			os.RemoveAll(in.Host + "/sys/fs/resctrl")
 			in.Spec.Linux.IntelRdt = &specs.LinuxIntelRdt{}

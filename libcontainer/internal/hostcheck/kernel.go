@@ -148,7 +148,7 @@ func (c *checker) sysctls() {
 			continue
 		}
 		if !exists(c.host("/proc/sys/" + p)) {
-			c.fail(fmt.Sprintf("linux.sysctl[%q]", name), "", "this kernel has no such parameter")
+			c.fail(specs.Member("linux.sysctl", name), "", "this kernel has no such parameter")
 		}
 	}
 }

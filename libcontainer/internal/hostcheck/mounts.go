@@ -5,15 +5,12 @@ import (
 	"os"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/minirun/minirun/specs"
 )
-
-func quote(s string) string { return strconv.Quote(s) }
 
 func (c *checker) mounts() {
 	if joined, _ := c.has(specs.MountNamespace); joined != "" {
