@@ -9,6 +9,7 @@ require (
 )
 
 require (
+	github.com/godbus/dbus/v5 v5.2.4
 	github.com/sirupsen/logrus v1.10.2 // indirect
 	golang.org/x/term v0.47.0 // indirect
 )

@@ -52,6 +52,9 @@ func (c *Cgroup) Close() error {
 			c.fds[i] = -1
 		}
 	}
+	if c.manager != nil {
+		err = errors.Join(err, c.manager.Close())
+	}
 	return err
 }
 

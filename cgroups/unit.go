@@ -17,11 +17,15 @@ type Unit struct {
 	Name string `json:"name"`
 	// Slice is the slice that the unit is in, for instance system.slice.
 	Slice string `json:"slice"`
-	// User tells that it is a unit of the user UID's own manager and not of the
+	// User tells that it is a unit of a user's own manager and not of the
 	// system's.
 	User bool `json:"user,omitempty"`
-	// UID is the user, in the caller's user namespace.
-	UID int `json:"uid,omitempty"`
+	// Bus is the address by which a user's manager was found, for those who look
+	// for it later with another environment.
+	Bus string `json:"bus,omitempty"`
+	// Description is the unit's property of this name, which nobody else gives to
+	// a unit: it tells whether one with this name is the one that is meant.
+	Description string `json:"description"`
 }
 
 // Manager is the service manager that has a unit. Package systemd has one; this
@@ -31,9 +35,13 @@ type Manager interface {
 	// there are properties for it, and returns the writes to be done after that:
 	// those that there is no property for, and those that say it more exactly.
 	Set(ctx context.Context, u Unit, writes []Write) ([]Write, error)
+	// Owns tells whether there is a unit of this name with this description.
+	Owns(ctx context.Context, u Unit) (bool, error)
 	// Stop ends the unit and waits until its manager has forgotten it. A unit
 	// that does not exist is no error. No process is to be inside.
 	Stop(ctx context.Context, u Unit) error
+	// Close ends the connection, if there is one. The cgroup closes it.
+	Close() error
 }
 
 // ErrNoManager is wrapped by the errors of Apply and Destroy for a cgroup with a
@@ -60,7 +68,7 @@ func Adopt(ctx context.Context, r Record, m Manager, pid int) (*Cgroup, error) {
 	for i := range c.record.Dirs {
 		d := &c.record.Dirs[i]
 		d.Made = 0
-		if d.Version != 2 && d.Name != "systemd" {
+		if !d.managed() {
 			continue
 		}
 		// The manager made these. If they are not here, it counts from another
@@ -173,15 +181,35 @@ func (c *Cgroup) stop(ctx context.Context) error {
 	if c.manager == nil {
 		return fmt.Errorf("cgroup of %s: %w", c.record.Unit.Name, ErrNoManager)
 	}
-	if err := c.manager.Stop(ctx, *c.record.Unit); err != nil && c.exists() {
+	if err := c.stopOwn(ctx); err != nil && c.exists() {
 		return err
 	}
 	for i := range c.record.Dirs {
-		d := &c.record.Dirs[i]
-		d.Made = max(d.Made, 1)
+		if d := &c.record.Dirs[i]; d.managed() && d.Made == 0 {
+			d.Made = 1 // if systemd did not get rid of it yet
+		}
 	}
 	return nil
 }
+
+// stopOwn stops the unit. Of a Pending record it is not known whether it came to
+// be, or whose it is.
+func (c *Cgroup) stopOwn(ctx context.Context) error {
+	if c.record.Pending() {
+		own, err := c.manager.Owns(ctx, *c.record.Unit)
+		if err == nil && own {
+			err = c.Kill(ctx)
+		}
+		if err != nil || !own {
+			return err
+		}
+	}
+	return c.manager.Stop(ctx, *c.record.Unit)
+}
+
+// managed tells whether the directory is made by the manager of units, in any
+// case.
+func (d Dir) managed() bool { return d.Version == 2 || d.Name == "systemd" }
 
 // exists tells whether any of the directories is there.
 func (c *Cgroup) exists() bool {

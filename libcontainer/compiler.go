@@ -25,6 +25,7 @@ type hostFacts struct {
 	seccomp  func(*specs.LinuxSeccomp) (*seccompProgram, error)
 	apparmor bool // the kernel has AppArmor and it is on
 	selinux  bool
+	systemd  *systemdFacts // nil: cgroups are made one by one
 }
 
 // planOptions are what a plan depends on beside the configuration.
@@ -38,6 +39,7 @@ type planOptions struct {
 	preserve     int // number of preserved descriptors
 	pidFile      string
 	pidFDSocket  string
+	attach       *cgroups.Unit // exec: of a user's manager
 }
 
 // compiler turns a configuration into a plan. It is used once, for one create or one exec. It touches nothing but its own fields.

@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/minirun/minirun/cgroups"
 	"github.com/minirun/minirun/specs"
 )
 
@@ -83,7 +82,7 @@ func (c *Container) status(rec *record) (specs.ContainerState, error) {
 		return specs.StateStopped, nil
 	}
 	if rec.Cgroup != nil {
-		cg := cgroups.Open(*rec.Cgroup)
+		cg := openCgroup(*rec.Cgroup)
 		defer cg.Close()
 		if frozen, err := cg.Frozen(); err == nil && frozen { // also one that waits: start would wait for it
 			return statusPaused, nil
@@ -162,7 +161,7 @@ func (r *record) signalAll(ctx context.Context, sig unix.Signal) error {
 	if r.Cgroup == nil || r.Cgroup.Pending() { // nothing of the container is there yet
 		return nil
 	}
-	cg := cgroups.Open(*r.Cgroup)
+	cg := openCgroup(*r.Cgroup)
 	defer cg.Close()
 	if sig == unix.SIGKILL {
 		return cg.Kill(ctx)
@@ -179,7 +178,7 @@ func (c *Container) Processes(ctx context.Context) ([]int, error) {
 	if rec.Cgroup == nil || rec.Cgroup.Pending() { // nothing of the container is there yet
 		return nil, nil
 	}
-	cg := cgroups.Open(*rec.Cgroup)
+	cg := openCgroup(*rec.Cgroup)
 	defer cg.Close()
 	pids, err := cg.Processes()
 	if err != nil {

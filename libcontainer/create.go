@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/minirun/minirun/cgroups"
+	"github.com/minirun/minirun/cgroups/systemd"
 	"github.com/minirun/minirun/nsenter"
 	"github.com/minirun/minirun/specs"
 )
@@ -41,6 +42,7 @@ func (r *Runtime) Plan(id string, o CreateOptions) (*Plan, error) {
 	if err != nil {
 		return nil, &ContainerError{"plan", id, err}
 	}
+	p.close()
 	return p.compiler.plan, nil
 }
 
@@ -50,6 +52,7 @@ type prepared struct {
 	raw      []byte
 	opts     planOptions
 	compiler *compiler
+	systemd  *systemd.Manager // nil: cgroups are made one by one
 }
 
 // prepare decides. cache is where compiled seccomp filters are kept, empty for nowhere.
@@ -78,7 +81,23 @@ func (r *Runtime) prepare(id string, o CreateOptions, run bool, cache string) (*
 	if err != nil {
 		return nil, err
 	}
-	return p, r.compile(p, facts)
+	if o.SystemdCgroup {
+		if facts.systemd, p.systemd, err = askSystemd(); err != nil {
+			return nil, fmt.Errorf("systemd cgroup: %w", err)
+		}
+	}
+	if err := r.compile(p, facts); err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// close gives back what deciding needed.
+func (p *prepared) close() {
+	if p.systemd != nil {
+		p.systemd.Close()
+	}
 }
 
 // compile validates and compiles, both in any case, so that everything that is wrong is told at once. The plan is made only of what is right.
@@ -118,6 +137,7 @@ func (r *Runtime) makeContainer(ctx context.Context, id string, o CreateOptions,
 	if err != nil {
 		return nil, err
 	}
+	defer p.close()
 	if err := checkOptions(p.spec.Process, o.Stdio, o.PidFile); err != nil {
 		return nil, err
 	}
@@ -127,7 +147,7 @@ func (r *Runtime) makeContainer(ctx context.Context, id string, o CreateOptions,
 	}
 	defer dir.unlock()
 	m := &runner{
-		rt: r, c: p.compiler, stdio: o.Stdio, keep: o.PreserveFiles, dir: dir, raw: p.raw,
+		rt: r, c: p.compiler, systemd: p.systemd, stdio: o.Stdio, keep: o.PreserveFiles, dir: dir, raw: p.raw,
 		rec: newRecord(id, p.opts, p.spec, p.compiler), slots: map[nsenter.Slot]*os.File{},
 	}
 	defer m.close()
@@ -220,7 +240,7 @@ func (r *Runtime) removeCgroup(ctx context.Context, rec *record) error {
 	if rec.Cgroup == nil {
 		return nil
 	}
-	cg := cgroups.Open(*rec.Cgroup)
+	cg := openCgroup(*rec.Cgroup)
 	defer cg.Close()
 	if rec.Cgroup.Pending() {
 		// The runtime was killed before the state said what it had made. An init that was there already ends by itself, since nobody answers

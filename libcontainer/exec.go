@@ -101,6 +101,13 @@ func (c *Container) execRunner(rec *record, spec *specs.Spec, o ExecOptions, tar
 		id: c.id, bundle: rec.Bundle, root: c.rt.root, run: true, noNewKeyring: rec.NoNewKeyring, preserve: len(o.PreserveFiles),
 		pidFile: o.PidFile, pidFDSocket: o.PidFDSocket,
 	}
+	if rec.Cgroup != nil {
+		if u := rec.Cgroup.Unit; u != nil && u.User {
+			po.attach = u
+		}
+		at := rec.Cgroup.Sub("") // is not made or removed by the exec
+		rec.Cgroup = &at
+	}
 	if rec.Cgroup != nil && len(o.SubCgroups) > 0 {
 		at, err := subCgroups(*rec.Cgroup, o.SubCgroups)
 		if err != nil {
@@ -133,6 +140,7 @@ func compileExec(spec *specs.Spec, p *specs.Process, rec *record, facts *hostFac
 	if rec.Cgroup != nil {
 		c.cgroup = cgroupPlan{record: *rec.Cgroup}
 	}
+	c.cgroup.attach = o.attach
 	c.compileProcess()
 	if len(c.errs) > 0 {
 		return nil, errors.Join(c.errs...)

@@ -12,7 +12,7 @@ func Features() *specs.Features {
 	info := seccomp.Info()
 	s := &specs.Support{
 		MountOptions: rootfs.MountOptions(),
-		CgroupV1:     true, CgroupV2: true, CgroupRdma: true,
+		CgroupV1:     true, CgroupV2: true, CgroupSystemd: true, CgroupSystemdUser: true, CgroupRdma: true,
 		Seccomp:  info.Enabled,
 		Apparmor: true, Selinux: true,
 		IDMap: true, MemoryPolicy: true, NetDevices: true,

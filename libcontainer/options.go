@@ -48,6 +48,9 @@ type CreateOptions struct {
 	PreserveFiles []*os.File
 	// NoPivot changes the root by MS_MOVE and chroot(2), for hosts on an initramfs where pivot_root(2) is impossible. It is less safe.
 	NoPivot bool
+	// SystemdCgroup has systemd make the cgroup, as a scope: the system's, or that of the user for callers other than root. linux.cgroupsPath is then
+	// slice:prefix:name. What is done to the container later finds out by itself.
+	SystemdCgroup bool
 	// NoNewKeyring leaves the process in the caller's session keyring.
 	NoNewKeyring bool
 }

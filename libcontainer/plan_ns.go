@@ -197,6 +197,9 @@ func (c *compiler) forkInto() {
 	if !c.ns.fork {
 		return
 	}
+	if c.cgroup.record.Unit != nil {
+		c.joinCgroup() // systemd moves one process, not its children
+	}
 	var flags uint64
 	if c.exec == nil {
 		flags = c.ns.made & unix.CLONE_NEWPID

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/minirun/minirun/cgroups"
+	"github.com/minirun/minirun/cgroups/systemd"
 	"github.com/minirun/minirun/nsenter"
 	"github.com/minirun/minirun/rootfs"
 )
@@ -111,12 +112,18 @@ func (c *compiler) finishRoot() { c.items(c.root.Finish) }
 type cgroupPlan struct {
 	record cgroups.Record
 	writes []cgroups.Write
+	// properties are those of the record's unit.
+	properties []systemd.Property
+	// entered tells that the plan has the init in its cgroup already.
+	entered bool
+	// attach is the unit of a user's manager that an exec is moved into.
+	attach *cgroups.Unit
 }
 
 // born tells whether there is a version 2 directory: the process is cloned into it.
 func (p *cgroupPlan) born() bool {
 	_, ok := p.record.Unified()
-	return ok
+	return ok && p.record.Unit == nil && p.attach == nil
 }
 
 // joined is the number of version 1 directories. The process moves itself into them: a write to cgroup.procs from outside waits for a grace period
@@ -133,7 +140,7 @@ func (p *cgroupPlan) joined() int {
 
 func (c *compiler) compileCgroup() {
 	l := c.linux()
-	rec, err := cgroups.Place(c.facts.cgroups, l.CgroupsPath, c.opts.id)
+	rec, err := c.placeCgroup()
 	if err != nil {
 		c.errs = append(c.errs, err)
 		return
@@ -152,10 +159,14 @@ func (c *compiler) compileCgroup() {
 		c.warn(w.String())
 	}
 	c.cgroup = cgroupPlan{record: rec, writes: writes}
+	c.compileUnit()
 }
 
 // makeCgroup makes what the process is born in. Without version 1 that is all, and the limits are there before the process.
 func (c *compiler) makeCgroup() {
+	if c.cgroup.record.Unit != nil {
+		return
+	}
 	c.add("linux.cgroupsPath", hostMakeCgroup{c.cgroup.record})
 	if c.cgroup.joined() == 0 {
 		c.add("linux.resources", hostLimitCgroup{c.cgroup.writes})
@@ -163,18 +174,29 @@ func (c *compiler) makeCgroup() {
 	}
 }
 
-// limitCgroup makes the version 1 directories and writes the limits while the init is busy with its first mounts, which do not count much.
+// limitCgroup makes the version 1 directories and writes the limits while the init is busy with its first mounts, which do not count much. A unit
+// needs a process to begin with, so with systemd it makes everything.
 func (c *compiler) limitCgroup() {
 	c.add("config.json", hostKeepConfig{})
+	if c.cgroup.record.Unit != nil {
+		c.add("linux.cgroupsPath", hostStartUnit{c.cgroup.record, c.cgroup.properties})
+		c.add("linux.resources", hostLimitCgroup{c.cgroup.writes})
+		return
+	}
 	if c.cgroup.joined() > 0 {
 		c.add("linux.resources", hostLimitCgroup{c.cgroup.writes})
 	}
 }
 
-// joinCgroup is where the init enters the version 1 directories, once they have their limits.
+// joinCgroup is where the init enters the version 1 directories, once they have their limits. With systemd it waits to be moved.
 func (c *compiler) joinCgroup() {
 	n := c.cgroup.joined()
+	if c.cgroup.entered || n == 0 && c.cgroup.record.Unit == nil {
+		return
+	}
+	c.cgroup.entered = true
 	if n == 0 {
+		c.sync("linux.cgroupsPath", pointCgroup, nsenter.NoSlot)
 		return
 	}
 	first := c.slotRange(n)
@@ -190,6 +212,9 @@ func (c *compiler) joinTasks(first nsenter.Slot, n int) {
 
 // openCgroup opens the directories of a container that an exec goes into.
 func (c *compiler) openCgroup() {
+	if c.cgroup.attach != nil {
+		return
+	}
 	if n := c.cgroup.joined(); n > 0 {
 		c.tasks = c.slotRange(n)
 		c.add("linux.cgroupsPath", hostOpenCgroup{First: c.tasks, Count: n})
@@ -201,8 +226,12 @@ func (c *compiler) openCgroup() {
 	}
 }
 
-// enterCgroup is joinCgroup of an exec: nothing has to be waited for.
+// enterCgroup is joinCgroup of an exec: nothing has to be waited for, but by users' managers.
 func (c *compiler) enterCgroup() {
+	if u := c.cgroup.attach; u != nil {
+		c.sync("linux.cgroupsPath", pointCgroup, nsenter.NoSlot, step("linux.cgroupsPath", hostAttachUnit{*u}))
+		return
+	}
 	c.joinTasks(c.tasks, c.cgroup.joined())
 	if c.unified != nsenter.NoSlot {
 		c.joinTasks(c.unified, 1)

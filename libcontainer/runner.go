@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/minirun/minirun/cgroups"
+	"github.com/minirun/minirun/cgroups/systemd"
 	"github.com/minirun/minirun/nsenter"
 )
 
@@ -28,6 +29,7 @@ type runner struct {
 	slots     map[nsenter.Slot]*os.File // filled before spawn
 	child     *nsenter.Child
 	cgroup    *cgroups.Cgroup
+	systemd   *systemd.Manager // nil: cgroups are made one by one
 	nullFile  *os.File
 	event     nsenter.Event // the report that the host is answering
 	ack       []*os.File    // descriptors for the next acknowledgement

@@ -139,7 +139,8 @@ func (j *jsonObject) cgroup(r *cgroups.Record) {
 		j.text("name", u.Name)
 		j.text("slice", u.Slice)
 		j.flag("user", u.User)
-		j.number("uid", int64(u.UID))
+		j.text("bus", u.Bus)
+		j.text("description", u.Description)
 		j.end()
 	}
 	j.end()

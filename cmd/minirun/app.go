@@ -64,8 +64,8 @@ func (a *app) registerGlobals(f *flags) (help, showVersion *bool) {
 	f.StringVar(&a.logFormat, "log-format", "text", "form of log records: text or json")
 	f.StringVar(&a.logLevel, "log-level", "", "least level that is logged: debug, info, warning or error; errors are always")
 	f.BoolVar(&a.debug, "debug", false, "log debug records too")
-	f.BoolVar(&a.systemdCgroup, "systemd-cgroup", false, "have systemd make the cgroup; cgroupsPath is slice:prefix:name")
-	f.StringVar(&a.cgroupManager, "cgroup-manager", "", "who makes the cgroup: cgroupfs")
+	f.BoolVar(&a.systemdCgroup, "systemd-cgroup", false, "have systemd make the cgroup, as a scope; linux.cgroupsPath is slice:prefix:name")
+	f.StringVar(&a.cgroupManager, "cgroup-manager", "", "who makes the cgroup: cgroupfs or systemd")
 	f.StringVar(&a.rootless, "rootless", "auto", "whether to ignore what needs rights that the caller lacks: true, false or auto")
 	help = f.Bool("help", false, "show help")
 	f.alias("h", "help")
@@ -85,9 +85,15 @@ func (a *app) check() error {
 		}
 	}
 	switch a.cgroupManager {
-	case "", "cgroupfs":
+	case "":
+	case "cgroupfs":
+		if a.systemdCgroup {
+			return usagef("--cgroup-manager cgroupfs: --systemd-cgroup says the opposite")
+		}
+	case "systemd":
+		a.systemdCgroup = true
 	default:
-		return usagef("--cgroup-manager %q: only cgroupfs is supported", a.cgroupManager)
+		return usagef("--cgroup-manager %q: it must be cgroupfs or systemd", a.cgroupManager)
 	}
 	if a.root == "" {
 		return usagef("--root: it must not be empty")
@@ -106,15 +112,6 @@ func defaultRoot() string {
 		return filepath.Join(dir, "runc")
 	}
 	return "/run/runc"
-}
-
-// refuseSystemd is for the commands that make a cgroup. The others find the cgroup in the state, so that for them the flag means nothing, and
-// callers leave it out or not.
-func (a *app) refuseSystemd() error {
-	if a.systemdCgroup {
-		return usagef("--systemd-cgroup: this version makes cgroups by itself only")
-	}
-	return nil
 }
 
 // runtime opens the library.

@@ -99,7 +99,8 @@ func TestUsageErrors(t *testing.T) {
 	}{
 		{"--log-format xml list", 1, `--log-format "xml": it must be text or json`},
 		{"--log-level loud list", 1, `--log-level "loud": it must be debug, info, warning or error`},
-		{"--cgroup-manager systemd list", 1, `--cgroup-manager "systemd": only cgroupfs is supported`},
+		{"--cgroup-manager disabled list", 1, `--cgroup-manager "disabled": it must be cgroupfs or systemd`},
+		{"--cgroup-manager cgroupfs --systemd-cgroup list", 1, "--cgroup-manager cgroupfs: --systemd-cgroup says the opposite"},
 		{"--root= list", 1, "--root: it must not be empty"},
 		{"--root / state web", 1, `root directory "/": it must be an absolute path and not "/"`},
 		{"--no-such list", 1, "flag provided but not defined: -no-such"},
@@ -124,7 +125,6 @@ func TestUsageErrors(t *testing.T) {
 		{"exec none sh", 255, "container does not exist"},
 		{"state none", 1, "container does not exist"},
 		{"state a/b", 1, "invalid container ID format"},
-		{"--systemd-cgroup create web", 1, "--systemd-cgroup: this version makes cgroups by itself only"},
 	} {
 		args := strings.Fields(c.args)
 		if !strings.Contains(c.args, "--root") {

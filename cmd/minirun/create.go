@@ -35,15 +35,13 @@ func (c *createFlags) register(f *flags) {
 func (c *createFlags) options(a *app) (libcontainer.CreateOptions, error) {
 	o := libcontainer.CreateOptions{
 		Bundle: c.bundle, PidFDSocket: c.pidFDSocket, NoPivot: c.noPivot, NoNewKeyring: c.noNewKeyring,
-		Stdio: libcontainer.Stdio{Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr},
+		SystemdCgroup: a.systemdCgroup,
+		Stdio:         libcontainer.Stdio{Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr},
 	}
 	a.holdWarnings()
 	// The container's cgroups are made with the usual rights, whatever the caller keeps for itself: its users read them.
 	unix.Umask(0o022)
-	err := a.refuseSystemd()
-	if err != nil {
-		return o, err
-	}
+	var err error
 	if o.PidFile, err = absolute(c.pidFile); err != nil {
 		return o, err
 	}

@@ -40,7 +40,7 @@ func plan(a *app, bundle, format string, args []string) error {
 	if err != nil {
 		return err
 	}
-	p, err := rt.Plan(id, libcontainer.CreateOptions{Bundle: bundle})
+	p, err := rt.Plan(id, libcontainer.CreateOptions{Bundle: bundle, SystemdCgroup: a.systemdCgroup})
 	if err != nil {
 		return err
 	}
