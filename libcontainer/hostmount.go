@@ -32,7 +32,7 @@ func (o hostOpenSource) run(_ context.Context, r *runner) error {
 	}
 	fd, err := unix.OpenTree(at, path, flags)
 	if err != nil {
-		return fmt.Errorf("open %s: %w", o.Path, err)
+		return fmt.Errorf("%s on %s: open_tree: %w", o.Path, o.Target, err)
 	}
 	r.slots[o.Slot] = os.NewFile(uintptr(fd), o.Path)
 	if o.IDMap == nsenter.NoSlot {
@@ -44,7 +44,7 @@ func (o hostOpenSource) run(_ context.Context, r *runner) error {
 		flags |= unix.AT_RECURSIVE
 	}
 	if err := unix.MountSetattr(fd, "", flags, &attr); err != nil {
-		return fmt.Errorf("map the ids of %s: mount_setattr: %w", o.Path, err)
+		return fmt.Errorf("%s on %s: map the ids: mount_setattr: %w", o.Path, o.Target, err)
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func (c *compiler) bind(m *mount) {
 		op.Source, op.From = "", c.alloc()
 		op.Flags |= nsenter.FlagMountTree
 		c.out.Sources = append(c.out.Sources, Source{
-			Slot: op.From, Path: src, Recursive: m.opt.has(kindRbind), NoFollow: m.opt.has(kindSrcNoFollow | kindCopyLink),
+			Slot: op.From, Path: src, Target: m.path, Recursive: m.opt.has(kindRbind), NoFollow: m.opt.has(kindSrcNoFollow | kindCopyLink),
 			IDMap: idmap, IDMapRecursive: m.opt.has(kindRidmap), Because: m.field,
 		})
 	}

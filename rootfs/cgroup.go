@@ -106,7 +106,7 @@ func (c *compiler) cgroupV2(m *mount, h *CgroupHierarchy, dir string, attr uint6
 			// The superblock is the hierarchy's: its flags are not the container's to change.
 			fresh.Options = c.fsOptions(m)[len(m.opt.sb):]
 		}
-		c.either(m.field, fresh, own)
+		c.out.Mounts = either(c.out.Mounts, m.field, fresh, own)
 	case own != nil:
 		c.firstCgroup()
 		add(&c.out.Mounts, m.field, own)
@@ -114,13 +114,12 @@ func (c *compiler) cgroupV2(m *mount, h *CgroupHierarchy, dir string, attr uint6
 	c.morePropagation(m, props)
 }
 
-// either adds an operation and, if there is one, what to do when it fails.
-func (c *compiler) either(because string, op, other nsenter.InitOp) {
+// either adds an operation to list and, if there is one, what to do when it fails.
+func either(list []nsenter.Item, because string, op, other nsenter.InitOp) []nsenter.Item {
 	if other == nil {
-		add(&c.out.Mounts, because, op)
-		return
+		return append(list, nsenter.Item{Op: op, Because: because})
 	}
-	c.out.Mounts = append(c.out.Mounts,
+	return append(list,
 		nsenter.Item{Op: op, Flags: nsenter.FlagOpTry, Because: because},
 		nsenter.Item{Op: other, Flags: nsenter.FlagOpElse, Because: because})
 }

@@ -237,10 +237,10 @@ func TestIDMap(t *testing.T) {
 	), userns())
 	want := []Source{
 		{Slot: 10, Path: "rootfs", Base: "/bundle", Directory: true, Recursive: true, IDMap: nsenter.NoSlot, Because: "root.path"},
-		{Slot: 12, Path: "/a", Recursive: true, IDMap: 11, Because: "mounts[0]"},
-		{Slot: 13, Path: "/b", Recursive: true, NoFollow: true, IDMap: 11, IDMapRecursive: true, Because: "mounts[1]"},
-		{Slot: 15, Path: "/c", IDMap: 14, Because: "mounts[2]"},
-		{Slot: 17, Path: "/d", IDMap: 16, Because: "mounts[3]"},
+		{Slot: 12, Path: "/a", Target: "/a", Recursive: true, IDMap: 11, Because: "mounts[0]"},
+		{Slot: 13, Path: "/b", Target: "/b", Recursive: true, NoFollow: true, IDMap: 11, IDMapRecursive: true, Because: "mounts[1]"},
+		{Slot: 15, Path: "/c", Target: "/c", IDMap: 14, Because: "mounts[2]"},
+		{Slot: 17, Path: "/d", Target: "/d", IDMap: 16, Because: "mounts[3]"},
 	}
 	if !slices.Equal(r.Sources, want) {
 		t.Errorf("sources\n got %+v\nwant %+v", r.Sources, want)

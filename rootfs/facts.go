@@ -58,6 +58,7 @@ type CgroupHierarchy struct {
 type Source struct {
 	Slot      nsenter.Slot
 	Path      string // absolute, but for Base
+	Target    string // where it goes, for messages; empty for the root
 	Base      string // not empty: a directory that Path, relative to it, must not lead out of
 	Directory bool   // it must be a directory
 	Recursive bool

@@ -161,7 +161,7 @@ func (c *compiler) hostFallback(m *mount, op *nsenter.MountFs) bool {
 		bind.RecClr = aAtime
 	}
 	bind.Flags = op.Flags | nsenter.FlagMountRecursive
-	c.either(m.field, op, &bind)
+	c.out.Mounts = either(c.out.Mounts, m.field, op, &bind)
 	return true
 }
 

@@ -173,7 +173,9 @@ func checkSlots(t *testing.T, r *Rootfs) {
 	for _, it := range append(slices.Clone(r.Early), flatten(r)...) {
 		switch op := it.Op.(type) {
 		case *nsenter.RootOpen:
-			fill(op.Root)
+			if it.Flags == 0 {
+				fill(op.Root)
+			}
 		case *nsenter.RootAttach:
 			if !filled[op.Root] {
 				t.Error("nothing fills the root")

@@ -80,11 +80,12 @@ func (c *compiler) prepare() {
 		add(&c.out.Prepare, "root.path", open)
 		return
 	}
-	// The container's root may be no one to the directories above its own: the host side clones the tree for it.
+	// The container's root may be no one to the directories above its own: then a clone that the host side made takes its place. Only
+	// then, as the flags of the clone's mounts are not locked.
 	c.out.Sources = append(c.out.Sources, Source{
 		Slot: c.out.Root, Path: open.Path, Base: open.Base, Directory: true, Recursive: true, IDMap: nsenter.NoSlot, Because: "root.path",
 	})
-	add(&c.out.Prepare, "root.path", &nsenter.RootAttach{Root: c.out.Root, Propagation: flags})
+	c.out.Prepare = either(c.out.Prepare, "root.path", open, &nsenter.RootAttach{Root: c.out.Root, Propagation: flags})
 }
 
 // rootOpen keeps a root that the configuration places in the bundle inside of it: a symbolic link there must not lead out.

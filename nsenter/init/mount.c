@@ -286,7 +286,7 @@ int op_mount_bind(struct ctx *c, const void *rec)
 	return r;
 }
 
-/* Resolves something that exists; 1 with nothing open when it does not and optional is set. */
+/* Resolves something that exists; 1 with nothing open when it does not and optional is set. Below a file there is nothing either. */
 int resolve_existing(struct ctx *c, uint64_t slot, const char *path, int optional, int *fd)
 {
 	struct target t;
@@ -298,7 +298,7 @@ int resolve_existing(struct ctx *c, uint64_t slot, const char *path, int optiona
 	r = resolve(c, root, path, 0, WANT_NOTHING, 0, &t);
 	root_put(slot, root);
 	*fd = t.fd;
-	return r == -ENOENT && optional ? 1 : r;
+	return (r == -ENOENT || r == -ENOTDIR) && optional ? 1 : r;
 }
 
 int op_mount_propagation(struct ctx *c, const void *rec)
