@@ -34,7 +34,7 @@ TESTEXEC = -exec 'sudo env PATH="$(PATH)" MINIRUN="$(CURDIR)/$(BINARY)"'
 endif
 
 .DEFAULT_GOAL := build
-.PHONY: deps build demo test test-unit test-integration test-differential test-vm test-clients bench lint init verify-init install uninstall clean help
+.PHONY: deps build demo test test-unit test-integration test-differential test-vm test-clients bench bench-cgroups lint init verify-init install uninstall clean help
 
 deps: ## install what is missing for building and testing (Debian packages; fast when nothing is)
 	@tests/tools/deps build test
@@ -71,6 +71,9 @@ test-clients: build ## run Docker, containerd, Podman and Buildah on minirun, an
 bench: build ## measure minirun beside runc and crun (BENCHFLAGS='-n 100 -only run,exec')
 	$(GO) build -buildvcs=false -o bin/bench ./tests/bench
 	$(ASROOT) bin/bench -minirun $(CURDIR)/$(BINARY) -cc $(STATIC_CC) $(BENCHFLAGS)
+
+bench-cgroups: deps ## measure the making and removing of a cgroup beside two other libraries, as root
+	cd tests/differential && GOWORK=off $(GO) test $(TESTEXEC) -tags integration -count=1 -v -run TestSystemCalls -bench Life -benchtime 500x .
 
 lint: deps ## check format, vet, staticcheck, shellcheck, imports, and the warnings of the C compilers
 	@tests/tools/checks

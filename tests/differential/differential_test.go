@@ -32,6 +32,13 @@ func TestMain(m *testing.M) {
 		return
 	}
 	logrus.SetOutput(io.Discard)
+	if order := os.Getenv(lifeEnv); order != "" {
+		if err := runLives(order); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		return
+	}
 	os.Exit(m.Run())
 }
 
@@ -70,6 +77,8 @@ type ourSide struct {
 	host *ours.Host
 	rec  ours.Record
 	cg   *ours.Cgroup
+	// writes are those in force.
+	writes []ours.Write
 }
 
 func (s *ourSide) step(r *specs.LinuxResources) error {
@@ -78,9 +87,11 @@ func (s *ourSide) step(r *specs.LinuxResources) error {
 		return err
 	}
 	if s.cg != nil {
-		return s.cg.Apply(context.Background(), writes)
+		_, err = s.cg.Update(context.Background(), writes, s.writes)
+	} else {
+		s.cg, err = ours.Create(context.Background(), s.rec, writes)
 	}
-	s.cg, err = ours.Create(context.Background(), s.rec, writes)
+	s.writes = writes
 	return err
 }
 
