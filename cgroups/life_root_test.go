@@ -123,14 +123,14 @@ func TestDestroyBusy(t *testing.T) {
 	})
 }
 
-// Many cgroups at once in one process: no error, no directory, no descriptor is
-// left.
+// A thousand cgroups by eight goroutines of one process: no error, no directory,
+// no descriptor is left.
 func TestConcurrent(t *testing.T) {
 	onHosts(t, func(t *testing.T, h *Host) {
 		base := create(t, record(t, h, ""), nil)
 		resources := `{"unified":{}}`
 		if _, ok := h.Lookup("memory"); ok {
-			resources = `{"memory":{"limit":33554432},"cpu":{"shares":512},"pids":{"limit":20},"devices":[{"allow":false,"access":"rwm"}]}`
+			resources = `{"memory":{"limit":33554432},"cpu":{"shares":512,"quota":50000},"pids":{"limit":20},"devices":[{"allow":false,"access":"rwm"}]}`
 		}
 		writes := compile(t, h, resources)
 		descriptors := func() int {
@@ -144,7 +144,7 @@ func TestConcurrent(t *testing.T) {
 		var g sync.WaitGroup
 		for worker := range 8 {
 			g.Go(func() {
-				for i := range 25 {
+				for i := range 125 {
 					r, err := Place(h, fmt.Sprintf("%s/%d/%d", top(t), worker, i), "id")
 					if err != nil {
 						t.Error(err)

@@ -142,6 +142,32 @@ func TestSeccompPosition(t *testing.T) {
 	}
 }
 
+// On version 2 a container's process is born in its cgroup, limits and all: nobody writes to cgroup.procs, which would wait for a grace period
+// and leave a moment without limits.
+func TestBornInCgroup(t *testing.T) {
+	plans := 0
+	for _, c := range planCases {
+		if c.layout != "v2" {
+			continue
+		}
+		plans++
+		p := mustCompile(t, c.layout, testSpec(c.change), c.opts)
+		spawn := first(p, is[hostSpawn])
+		if spawn < 0 || !p.Items[spawn].Op.(hostSpawn).Cgroup {
+			t.Errorf("%s: the process is not cloned into the cgroup", c.name)
+		}
+		if n := last(p, is[hostLimitCgroup]); n < 0 || n > spawn {
+			t.Errorf("%s: the limits come after the process", c.name)
+		}
+		if n := first(p, oneOf(is[nsenter.CgroupJoin], is[hostOpenCgroup], is[hostOpenUnified])); n >= 0 {
+			t.Errorf("%s: %s moves the process", c.name, p.Items[n])
+		}
+	}
+	if plans < 5 {
+		t.Errorf("only %d plans", plans)
+	}
+}
+
 func first(p *nsenter.Plan, is func(nsenter.Item) bool) int {
 	for i, it := range p.Items {
 		if is(it) {
