@@ -36,7 +36,8 @@ type planOptions struct {
 	run          bool   // no waiting for start
 	noPivot      bool
 	noNewKeyring bool
-	preserve     int // number of preserved descriptors
+	preserve     int    // number of preserved descriptors
+	notify       string // directory of the socket for sd_notify(3), empty for none
 	pidFile      string
 	pidFDSocket  string
 	attach       *cgroups.Unit // exec: of a user's manager
@@ -74,6 +75,9 @@ type compiler struct {
 // compileCreate makes the plan of a create or a run. The configuration need not be a valid one: then the error is as complete as the parts that are
 // independent of each other allow.
 func compileCreate(spec *specs.Spec, facts *hostFacts, o planOptions, warn func(string)) (*compiler, error) {
+	if o.notify != "" {
+		spec = withNotify(spec, o.notify)
+	}
 	c := newCompiler(spec, spec.Process, facts, o, warn)
 	c.compileAll()
 	if len(c.errs) > 0 {

@@ -19,6 +19,8 @@ type Container struct {
 	id   string
 	dir  *stateDir
 	init *Process // nil when another program started it
+
+	notify *os.File // socket of a NotifyRelay that Run has made
 }
 
 // ID returns the container's id.
@@ -210,7 +212,7 @@ func newRecord(id string, o planOptions, spec *specs.Spec, c *compiler) *record 
 	rec := &record{
 		Version: stateVersion, ID: id, OCIVersion: spec.Version, Bundle: o.bundle, Rootfs: rootPath(o.bundle, spec),
 		Created: time.Now().UTC(), OwnerUID: os.Geteuid(), Namespaces: c.ns.all(), Annotations: spec.Annotations,
-		NoPivot: o.noPivot, NoNewKeyring: o.noNewKeyring, Preserve: o.preserve,
+		NoPivot: o.noPivot, NoNewKeyring: o.noNewKeyring, Preserve: o.preserve, Notify: o.notify != "",
 		Poststop: spec.Hooks != nil && len(spec.Hooks.Poststop) > 0,
 	}
 	if len(c.cgroup.record.Dirs) > 0 {

@@ -68,6 +68,9 @@ func (r *Runtime) prepare(id string, o CreateOptions, run bool, cache string) (*
 		id: id, bundle: bundle, root: r.root, run: run, noPivot: o.NoPivot, noNewKeyring: o.NoNewKeyring, preserve: len(o.PreserveFiles),
 		pidFile: o.PidFile, pidFDSocket: o.PidFDSocket,
 	}}
+	if o.NotifySocket {
+		p.opts.notify = filepath.Join(r.root, id, notifyDir)
+	}
 	switch {
 	case p.spec == nil:
 		p.spec, p.raw, err = specs.LoadBundle(bundle, "")
@@ -158,7 +161,7 @@ func (r *Runtime) makeContainer(ctx context.Context, id string, o CreateOptions,
 	if err != nil {
 		return nil, errors.Join(err, m.undo(ctx, p.spec))
 	}
-	return &Container{rt: r, id: id, dir: &stateDir{dir: dir.dir}, init: &Process{child: m.child}}, nil
+	return &Container{rt: r, id: id, dir: &stateDir{dir: dir.dir}, init: &Process{child: m.child}, notify: m.takeNotify()}, nil
 }
 
 // undo removes what a failed plan has made. It does so even when ctx has ended.

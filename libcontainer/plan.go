@@ -16,6 +16,7 @@ const (
 // must hold and why. Host steps run beside the init's until the next synchronisation point.
 func (c *compiler) planCreate() {
 	c.recordState()       // host: first of all, so that nothing is ever made that a later delete cannot find
+	c.makeNotify()        // host: a socket to tell that the program is ready
 	c.openNamespaces()    // host: namespaces to join
 	c.openSources()       // host: bind sources, and a root, that the container's user may be unable to reach
 	c.makeCgroup()        // host: a version 2 directory, for the process to be born in

@@ -138,6 +138,7 @@ var planCases = []struct {
 			CreateRuntime: []specs.Hook{{Path: "/hooks/runtime"}},
 		}
 	}},
+	{name: "notify", layout: "v2", opts: planOptions{id: "web", bundle: "/bundle", run: true, notify: "/run/web/notify"}},
 	{name: "memory-policy", layout: "v1", change: func(s *specs.Spec) {
 		s.Linux.MemoryPolicy = &specs.LinuxMemoryPolicy{
 			Mode: specs.MpolBind, Nodes: "0-1,64", Flags: []specs.MemoryPolicyFlagType{specs.MpolFStaticNodes},

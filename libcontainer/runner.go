@@ -31,6 +31,7 @@ type runner struct {
 	cgroup    *cgroups.Cgroup
 	systemd   *systemd.Manager // nil: cgroups are made one by one
 	nullFile  *os.File
+	notify    *os.File      // socket of the container's program for sd_notify(3)
 	event     nsenter.Event // the report that the host is answering
 	ack       []*os.File    // descriptors for the next acknowledgement
 	announced bool          // the pid file is written
@@ -134,6 +135,15 @@ func (r *runner) close() {
 	if r.nullFile != nil {
 		r.nullFile.Close()
 	}
+	if r.notify != nil {
+		r.notify.Close()
+	}
+}
+
+func (r *runner) takeNotify() *os.File {
+	f := r.notify
+	r.notify = nil
+	return f
 }
 
 func closeFiles(files []*os.File) {

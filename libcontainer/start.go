@@ -102,6 +102,9 @@ func (c *Container) explainStart(spec *specs.Spec, rec *record, err error) error
 	}
 	o := rec.planOptions()
 	o.root = c.rt.root
+	if rec.Notify {
+		o.notify = c.dir.path(notifyDir)
+	}
 	comp, cerr := compileCreate(spec, facts, o, func(string) {})
 	if cerr != nil {
 		return err

@@ -50,6 +50,7 @@ type record struct {
 	NoPivot      bool `json:"noPivot,omitempty"`
 	NoNewKeyring bool `json:"noNewKeyring,omitempty"`
 	Preserve     int  `json:"preserve,omitempty"`
+	Notify       bool `json:"notify,omitempty"`
 	// Poststop tells whether there are hooks to run after the end, which are in the configuration.
 	Poststop bool `json:"poststop,omitempty"`
 }

@@ -35,6 +35,7 @@ func (r *record) encode() []byte {
 	j.flag("noPivot", r.NoPivot)
 	j.flag("noNewKeyring", r.NoNewKeyring)
 	j.number("preserve", int64(r.Preserve))
+	j.flag("notify", r.Notify)
 	j.flag("poststop", r.Poststop)
 	j.end()
 	return j.b

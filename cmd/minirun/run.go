@@ -46,8 +46,16 @@ func (c *runFlags) run(ctx context.Context, a *app, args []string) (int, error) 
 		if o.Stdio.Console, err = detachedConsole(o.Spec.Process, c.consoleSocket); err != nil {
 			return 1, err
 		}
-		_, err = rt.Run(ctx, id, o)
-		return 0, err
+		ctr, err := rt.Run(ctx, id, o)
+		if err != nil {
+			return 1, err
+		}
+		relay, err := listenNotify(ctr)
+		if err != nil {
+			return 1, err
+		}
+		defer relay.close()
+		return 0, relay.tell(ctx, ctr)
 	}
 	if c.consoleSocket != "" {
 		return 1, usagef("--console-socket: cannot use console socket if the container will not detach or allocate tty")
@@ -77,6 +85,8 @@ func (c *runFlags) attached(ctx context.Context, a *app, rt *libcontainer.Runtim
 	}
 	a.releaseWarnings()
 	debug.SetGCPercent(100) // from here on this process lives as long as the container
+	stop := a.relayNotify(ctx, ctr)
+	defer stop()
 	status, err := fg.wait(ctx, ctr.Process())
 	if c.keep {
 		return status.ShellCode(), err

@@ -16,7 +16,15 @@ func startCommand() command {
 				if err != nil {
 					return 1, err
 				}
-				return 0, c.Start(ctx)
+				relay, err := listenNotify(c)
+				if err != nil {
+					return 1, err
+				}
+				defer relay.close()
+				if err := c.Start(ctx); err != nil {
+					return 1, err
+				}
+				return 0, relay.tell(ctx, c)
 			}
 		},
 	}
