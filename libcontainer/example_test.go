@@ -8,9 +8,11 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/minirun/minirun/cgroups"
 	"github.com/minirun/minirun/libcontainer"
 	"github.com/minirun/minirun/specs"
 )
@@ -117,5 +119,34 @@ func TestReadmeShowsTheExample(t *testing.T) {
 	_, program, _ := strings.Cut(string(example), "\npackage main")
 	if !strings.Contains(string(readme), "```go\npackage main"+program+"```") {
 		t.Error("README.md shows another program than libcontainer/examples/run/main.go")
+	}
+}
+
+// What a container uses, once a minute, and that it has run out of memory. The channel is closed when the container has ended.
+func ExampleContainer_Events() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel() // who leaves the loop early lets the goroutine behind the channel end
+	rt, err := libcontainer.New(libcontainer.Options{Root: "/run/example"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer rt.Close()
+	c, err := rt.Load(ctx, "web")
+	if err != nil {
+		log.Fatal(err)
+	}
+	events, err := c.Events(ctx, libcontainer.EventOptions{StatsInterval: time.Minute})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for e := range events {
+		switch {
+		case e.Err != nil:
+			log.Print(e.Err)
+		case e.Type == cgroups.EventOOM:
+			fmt.Println("out of memory")
+		case e.Type == libcontainer.EventStats && e.Stats.Memory != nil:
+			fmt.Println("bytes of memory:", e.Stats.Memory.Usage.Current)
+		}
 	}
 }

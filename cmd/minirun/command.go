@@ -39,7 +39,7 @@ type action func(ctx context.Context, a *app, args []string) (status int, err er
 func commands() []command {
 	return []command{
 		createCommand(), startCommand(), runCommand(), stateCommand(), killCommand(), deleteCommand(), listCommand(), execCommand(),
-		psCommand(), specCommand(), featuresCommand(), checkCommand(), planCommand(),
+		psCommand(), eventsCommand(), specCommand(), featuresCommand(), checkCommand(), planCommand(),
 	}
 }
 

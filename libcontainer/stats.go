@@ -1,0 +1,59 @@
+package libcontainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/minirun/minirun/cgroups"
+)
+
+// Stats is what a container has used, by its cgroup: bytes, nanoseconds and numbers of events, each explained in [cgroups.Stats]. What the
+// kernel does not count is nil.
+type Stats struct {
+	cgroups.Stats
+	// Time is when the reading began.
+	Time time.Time
+}
+
+// Stats reads what the container has used since it was made. It also works for a stopped container, whose cgroup is there until Delete: an OOM
+// kill of its first process, for instance, can still be seen. ErrNotRunning: there is no cgroup (any more).
+func (c *Container) Stats(ctx context.Context) (Stats, error) {
+	rec, err := c.reload()
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return Stats{}, &ContainerError{"stats", c.id, err}
+	}
+	s, err := rec.stats()
+	if err != nil {
+		return Stats{}, &ContainerError{"stats", c.id, err}
+	}
+	return s, nil
+}
+
+func (r *record) stats() (Stats, error) {
+	cg := r.openCgroup()
+	defer cg.Close()
+	now := time.Now()
+	s, err := cg.Stats()
+	if errors.Is(err, unix.ENOENT) {
+		err = fmt.Errorf("%w: %w", ErrNotRunning, err)
+	}
+	if err != nil {
+		return Stats{}, err
+	}
+	return Stats{Stats: *s, Time: now}, nil
+}
+
+// openCgroup is the container's cgroup; one without directories if it has none.
+func (r *record) openCgroup() *cgroups.Cgroup {
+	if r.Cgroup == nil {
+		return cgroups.Open(cgroups.Record{})
+	}
+	return cgroups.Open(*r.Cgroup)
+}
