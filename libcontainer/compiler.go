@@ -75,9 +75,6 @@ type compiler struct {
 // compileCreate makes the plan of a create or a run. The configuration need not be a valid one: then the error is as complete as the parts that are
 // independent of each other allow.
 func compileCreate(spec *specs.Spec, facts *hostFacts, o planOptions, warn func(string)) (*compiler, error) {
-	if o.notify != "" {
-		spec = withNotify(spec, o.notify)
-	}
 	c := newCompiler(spec, spec.Process, facts, o, warn)
 	c.compileAll()
 	if len(c.errs) > 0 {
@@ -99,6 +96,10 @@ func (c *compiler) compileAll() {
 }
 
 func newCompiler(spec *specs.Spec, p *specs.Process, facts *hostFacts, o planOptions, warn func(string)) *compiler {
+	if o.notify != "" {
+		spec = withNotify(spec, o.notify)
+		p = spec.Process
+	}
 	return &compiler{
 		spec: spec, process: p, facts: facts, opts: o, warn: warn, plan: &nsenter.Plan{},
 		tty: nsenter.NoSlot, procfs: nsenter.NoSlot, createState: nsenter.NoSlot, startState: nsenter.NoSlot,
