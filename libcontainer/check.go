@@ -18,7 +18,7 @@ import (
 //
 // The error is for what keeps from checking at all: no bundle, or a configuration that cannot be read. One that is no JSON, or has values of the wrong types,
 // is a report.
-func (r *Runtime) Check(_ context.Context, o CreateOptions) (*specs.Report, error) {
+func (r *Runtime) Check(ctx context.Context, o CreateOptions) (*specs.Report, error) {
 	bundle, err := absoluteBundle(o.Bundle)
 	if err != nil {
 		return nil, err
@@ -41,8 +41,8 @@ func (r *Runtime) Check(_ context.Context, o CreateOptions) (*specs.Report, erro
 		})
 	}
 	var warnings []string
-	quiet := &Runtime{root: r.root, warn: func(text string) { warnings = append(warnings, text) }}
-	facts, err := quiet.facts("")
+	quiet := &Runtime{root: r.root, rootless: r.rootless, warn: func(text string) { warnings = append(warnings, text) }}
+	facts, err := quiet.facts(ctx, "")
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,14 @@ type hostFacts struct {
 	apparmor bool // the kernel has AppArmor and it is on
 	selinux  bool
 	systemd  *systemdFacts // nil: cgroups are made one by one
+
+	caller caller
+	// rootless: what only root may do and nothing asks for is left out.
+	rootless bool
+	// joined looks at a user namespace to be joined.
+	joined func(path string) (joinedUser, error)
+	// noCgroup is why the caller may not make a cgroup there; asked only when rootless.
+	noCgroup func(cgroups.Dir) error
 }
 
 // planOptions are what a plan depends on beside the configuration.
@@ -41,6 +49,7 @@ type planOptions struct {
 	pidFile      string
 	pidFDSocket  string
 	attach       *cgroups.Unit // exec: of a user's manager
+	ids          userMaps      // exec: of the user namespace that the container is in
 }
 
 // compiler turns a configuration into a plan. It is used once, for one create or one exec. It touches nothing but its own fields.
@@ -54,6 +63,7 @@ type compiler struct {
 
 	slots  nsenter.Slot // next free slot
 	ns     namespaces
+	ids    userMaps // of the user namespace that the program will be in; empty: all ids
 	root   *rootfs.Rootfs
 	cgroup cgroupPlan
 	filter *seccompProgram

@@ -160,7 +160,10 @@ func (c *Container) SignalAll(ctx context.Context, sig unix.Signal) error {
 }
 
 func (r *record) signalAll(ctx context.Context, sig unix.Signal) error {
-	if r.Cgroup == nil || r.Cgroup.Pending() { // nothing of the container is there yet
+	if r.Cgroup == nil {
+		return r.signalMembers(sig)
+	}
+	if r.Cgroup.Pending() { // nothing of the container is there yet
 		return nil
 	}
 	cg := openCgroup(*r.Cgroup)
@@ -177,7 +180,14 @@ func (c *Container) Processes(ctx context.Context) ([]int, error) {
 	if err != nil {
 		return nil, &ContainerError{"ps", c.id, err}
 	}
-	if rec.Cgroup == nil || rec.Cgroup.Pending() { // nothing of the container is there yet
+	if rec.Cgroup == nil {
+		pids, err := rec.members()
+		if err != nil {
+			return nil, &ContainerError{"ps", c.id, err}
+		}
+		return pids, nil
+	}
+	if rec.Cgroup.Pending() { // nothing of the container is there yet
 		return nil, nil
 	}
 	cg := openCgroup(*rec.Cgroup)

@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/minirun/minirun/cgroups"
 	"github.com/minirun/minirun/cgroups/systemd"
 	"github.com/minirun/minirun/nsenter"
@@ -38,7 +36,7 @@ func (r *Runtime) Run(ctx context.Context, id string, o CreateOptions) (*Contain
 
 // Plan returns what Create would do, without doing any of it. Only files of the bundle and of /proc are read.
 func (r *Runtime) Plan(id string, o CreateOptions) (*Plan, error) {
-	p, err := r.prepare(id, o, false, "")
+	p, err := r.prepare(context.Background(), id, o, false, "")
 	if err != nil {
 		return nil, &ContainerError{"plan", id, err}
 	}
@@ -56,7 +54,7 @@ type prepared struct {
 }
 
 // prepare decides. cache is where compiled seccomp filters are kept, empty for nowhere.
-func (r *Runtime) prepare(id string, o CreateOptions, run bool, cache string) (*prepared, error) {
+func (r *Runtime) prepare(ctx context.Context, id string, o CreateOptions, run bool, cache string) (*prepared, error) {
 	if err := ValidateID(id); err != nil {
 		return nil, err
 	}
@@ -80,7 +78,7 @@ func (r *Runtime) prepare(id string, o CreateOptions, run bool, cache string) (*
 	if err != nil {
 		return nil, err
 	}
-	facts, err := r.facts(cache)
+	facts, err := r.facts(ctx, cache)
 	if err != nil {
 		return nil, err
 	}
@@ -136,12 +134,15 @@ func (r *Runtime) make(ctx context.Context, op, id string, o CreateOptions, run 
 }
 
 func (r *Runtime) makeContainer(ctx context.Context, id string, o CreateOptions, run bool) (*Container, error) {
-	p, err := r.prepare(id, o, run, r.seccompCache())
+	p, err := r.prepare(ctx, id, o, run, r.seccompCache())
 	if err != nil {
 		return nil, err
 	}
 	defer p.close()
 	if err := checkOptions(p.spec.Process, o.Stdio, o.PidFile); err != nil {
+		return nil, err
+	}
+	if err := r.makeRoot(); err != nil {
 		return nil, err
 	}
 	dir, err := makeStateDir(r.root, id)
@@ -217,7 +218,7 @@ func (r *Runtime) removeLocked(ctx context.Context, dir *stateDir, rec *record, 
 	ctx, cancel := context.WithTimeout(ctx, undoTimeout)
 	defer cancel()
 	if force {
-		if err := rec.signal(unix.SIGKILL); err != nil && !errors.Is(err, ErrNotRunning) {
+		if err := rec.end(); err != nil && !errors.Is(err, ErrNotRunning) {
 			return err
 		}
 	}
@@ -241,7 +242,7 @@ func (r *Runtime) removeLocked(ctx context.Context, dir *stateDir, rec *record, 
 // removeCgroup ends what is in the container's cgroup, and removes it.
 func (r *Runtime) removeCgroup(ctx context.Context, rec *record) error {
 	if rec.Cgroup == nil {
-		return nil
+		return waitDead(ctx, rec)
 	}
 	cg := openCgroup(*rec.Cgroup)
 	defer cg.Close()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -16,6 +17,7 @@ import (
 // execTarget is the running container that an exec goes into.
 type execTarget struct {
 	namespaces uint64
+	ids        userMaps
 }
 
 // Exec starts another program in a running container, in all its namespaces and in its cgroup. It returns when the program has been
@@ -53,7 +55,7 @@ func (c *Container) exec(ctx context.Context, o ExecOptions) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := c.execRunner(rec, spec, o, target)
+	m, err := c.execRunner(ctx, rec, spec, o, target)
 	if err != nil {
 		target.Close()
 		return nil, err
@@ -92,8 +94,8 @@ func openProcess(rec *record) (*os.File, error) {
 	return f, nil
 }
 
-func (c *Container) execRunner(rec *record, spec *specs.Spec, o ExecOptions, target *os.File) (*runner, error) {
-	facts, err := c.rt.facts(c.rt.seccompCache())
+func (c *Container) execRunner(ctx context.Context, rec *record, spec *specs.Spec, o ExecOptions, target *os.File) (*runner, error) {
+	facts, err := c.rt.facts(ctx, c.rt.seccompCache())
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +117,12 @@ func (c *Container) execRunner(rec *record, spec *specs.Spec, o ExecOptions, tar
 		}
 		rec.Cgroup = &at
 	}
+	po.ids = facts.caller.maps()
+	if rec.Namespaces&unix.CLONE_NEWUSER != 0 {
+		if po.ids, err = readUserMaps(strconv.Itoa(rec.Pid)); err != nil {
+			return nil, err
+		}
+	}
 	comp, err := compileExec(spec, o.Process, rec, facts, po, c.rt.warn)
 	if err != nil {
 		return nil, err
@@ -133,7 +141,7 @@ func (c *Container) execRunner(rec *record, spec *specs.Spec, o ExecOptions, tar
 // spec, the rest from p.
 func compileExec(spec *specs.Spec, p *specs.Process, rec *record, facts *hostFacts, o planOptions, warn func(string)) (*compiler, error) {
 	c := newCompiler(spec, p, facts, o, warn)
-	c.exec = &execTarget{namespaces: rec.Namespaces}
+	c.exec = &execTarget{namespaces: rec.Namespaces, ids: o.ids}
 	c.unsupported()
 	c.containerFD = c.slot()
 	c.compileJoin()

@@ -1,6 +1,7 @@
 package libcontainer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -19,7 +20,7 @@ const seccompCache = "@seccomp"
 func (r *Runtime) seccompCache() string { return filepath.Join(r.root, seccompCache) }
 
 // facts asks the machine what compiling must know.
-func (r *Runtime) facts(cache string) (*hostFacts, error) {
+func (r *Runtime) facts(ctx context.Context, cache string) (*hostFacts, error) {
 	caps, err := ownCapabilities()
 	if err != nil {
 		return nil, err
@@ -29,6 +30,15 @@ func (r *Runtime) facts(cache string) (*hostFacts, error) {
 		return nil, err
 	}
 	f := &hostFacts{caps: caps, cgroups: host, apparmor: apparmorEnabled(), selinux: exists("/sys/fs/selinux/enforce")}
+	if f.caller, err = thisCaller(caps); err != nil {
+		return nil, err
+	}
+	f.rootless = f.caller.uid != 0 || f.caller.nested
+	if r.rootless != nil {
+		f.rootless = *r.rootless
+	}
+	f.joined = func(path string) (joinedUser, error) { return r.joinedUser(ctx, path) }
+	f.noCgroup = host.Denied
 	f.seccomp = func(s *specs.LinuxSeccomp) (*seccompProgram, error) {
 		p, warnings, err := seccomp.Compile(s, cache)
 		if err != nil {

@@ -2,7 +2,6 @@ package libcontainer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 
@@ -72,36 +71,22 @@ func openDirectory(base, path string) (*os.File, error) {
 
 // run uses an init that makes a user namespace and waits: the namespace lives on in the descriptor alone.
 func (o hostMakeUserns) run(ctx context.Context, r *runner) error {
-	exe, err := r.rt.executable()
-	if err != nil {
-		return err
-	}
 	plan := &nsenter.Plan{}
 	plan.Add("id mapping", nsenter.NsUnshare{Flags: unix.CLONE_NEWUSER}, nsenter.SyncWait{Point: pointIDMap, Into: nsenter.NoSlot})
-	l := nsenter.Launch{Plan: plan, Executable: exe}
-	if l.Stdio, err = r.standardStreams(); err != nil {
-		return err
-	}
-	child, err := l.Start()
+	err := r.rt.aside(ctx, plan, nil, func(pid int) error {
+		if err := writeIDMaps(ctx, pid, o.UID, o.GID, r.c.facts); err != nil {
+			return err
+		}
+		path := fmt.Sprintf("/proc/%d/ns/user", pid)
+		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return fmt.Errorf("open %s: %w", path, err)
+		}
+		r.slots[o.Slot] = os.NewFile(uintptr(fd), path)
+		return nil
+	})
 	if err != nil {
-		return err
+		return fmt.Errorf("user namespace of the mount: %w", err)
 	}
-	defer child.Release()
-	defer child.Kill()
-	var ie *nsenter.InitError
-	if _, err := child.Next(ctx); errors.As(err, &ie) {
-		return fmt.Errorf("user namespace of the mount: %s: %w", ie.Step, ie.Errno) // its index is of this plan, not of the container's
-	} else if err != nil {
-		return err
-	}
-	if err := writeIDMaps(ctx, child.Pid(), o.UID, o.GID); err != nil {
-		return err
-	}
-	path := fmt.Sprintf("/proc/%d/ns/user", child.Pid())
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return fmt.Errorf("open %s: %w", path, err)
-	}
-	r.slots[o.Slot] = os.NewFile(uintptr(fd), path)
 	return nil
 }

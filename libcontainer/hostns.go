@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 
@@ -64,52 +63,6 @@ func (r *runner) ownNamespace(o hostOpenNamespace, fd int) error {
 	}
 	if theirs.Ino == ours.Ino && theirs.Dev == ours.Dev {
 		return fmt.Errorf("%s is the %s namespace of the host, which %s would change: %w", o.Path, o.Kind, change, unix.EINVAL)
-	}
-	return nil
-}
-
-func (o hostIDMap) run(ctx context.Context, r *runner) error {
-	return writeIDMaps(ctx, r.child.Pid(), o.UID, o.GID)
-}
-
-// writeIDMaps gives a new user namespace its maps, user_namespaces(7). Root writes any; an ordinary user only its own id, and needs
-// newuidmap(1) and newgidmap(1) for more.
-func writeIDMaps(ctx context.Context, pid int, uid, gid []specs.LinuxIDMapping) error {
-	proc := "/proc/" + strconv.Itoa(pid) + "/"
-	if os.Geteuid() != 0 {
-		if !ownID(uid, os.Geteuid()) || !ownID(gid, os.Getegid()) {
-			return errors.Join(mapHelper(ctx, "newuidmap", pid, uid), mapHelper(ctx, "newgidmap", pid, gid))
-		}
-		if err := writeProc(proc+"setgroups", "deny"); err != nil {
-			return err
-		}
-	}
-	if err := writeProc(proc+"gid_map", idMapLines(gid)); err != nil {
-		return err
-	}
-	return writeProc(proc+"uid_map", idMapLines(uid))
-}
-
-func ownID(m []specs.LinuxIDMapping, id int) bool {
-	return len(m) == 1 && m[0].Size == 1 && int(m[0].HostID) == id
-}
-
-func idMapLines(m []specs.LinuxIDMapping) string {
-	var b strings.Builder
-	for _, e := range m {
-		fmt.Fprintf(&b, "%d %d %d\n", e.ContainerID, e.HostID, e.Size)
-	}
-	return b.String()
-}
-
-func mapHelper(ctx context.Context, name string, pid int, m []specs.LinuxIDMapping) error {
-	args := []string{strconv.Itoa(pid)}
-	for _, e := range m {
-		args = append(args, strings.Fields(idMapLines([]specs.LinuxIDMapping{e}))...)
-	}
-	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(string(out)))
 	}
 	return nil
 }

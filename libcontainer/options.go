@@ -11,6 +11,9 @@ type Options struct {
 	// Root is the directory that holds a directory for each container. It is made when missing (mode 0711) and should be on a tmpfs such as
 	// /run, so that it is empty after a boot. It must be absolute and not "/".
 	Root string
+	// Rootless tells whether to do without what only root may do and no configuration asks for: a cgroup of one's own, rules for devices. nil
+	// decides by the caller: true for all but root of the host.
+	Rootless *bool
 	// Warn, if not nil, is called for everything that is odd but no error: an unknown capability, a limit that the host ignores. The
 	// text is one line and names the field. It may be called from any goroutine.
 	Warn func(text string)

@@ -81,6 +81,7 @@ func (c *compiler) startProcess(g gate) {
 	c.lookup()         // umask, cwd and program as the user sees them
 	c.lastRlimits()    // too few descriptors for the steps before
 	c.closeFiles()     // what is not preserved does not survive execve
+	c.showToCaller(g)  // for an exec before the start
 	c.dropPrivileges() // seccomp here when it needs CAP_SYS_ADMIN; capabilities
 	c.waitForStart(g)  // read(2) and write(2) only from here on, so that any filter lets it pass
 	c.startHooks(g)    // startContainer

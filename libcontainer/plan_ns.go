@@ -86,8 +86,14 @@ func (c *compiler) compileNamespaces() {
 		}
 		c.ns.joined = append(c.ns.joined, j)
 	}
-	// The caller's root may join any namespace, a container's root not those of the host: so the user namespace comes last.
-	c.ns.joined = append(c.ns.joined, user...)
+	if c.may(unix.CAP_SYS_ADMIN) {
+		// The caller's root may join any namespace, a container's root not those of the host: so the user namespace comes last.
+		c.ns.joined = append(c.ns.joined, user...)
+	} else {
+		// An ordinary user may join only a user namespace of their own, and has all rights in there.
+		c.ns.joined = append(user, c.ns.joined...)
+	}
+	c.compileUser()
 	// A joined pid namespace and a new time namespace take effect in a child. A new user namespace must stand before the pid namespace
 	// is made in it.
 	c.ns.fork = c.ns.joins(unix.CLONE_NEWPID) || c.ns.made&unix.CLONE_NEWTIME != 0 ||
@@ -116,7 +122,9 @@ func (c *compiler) spawn() {
 	c.add("linux.namespaces", hostSpawn{
 		Namespaces: c.spawnFlags(), Cgroup: c.cgroup.born() && c.unified == nsenter.NoSlot, CPUs: c.initialCPUs(),
 	})
-	if !c.ns.fork {
+	if c.ordinaryUser() {
+		c.adjustAsUser()
+	} else if !c.ns.fork {
 		c.items(c.adjust())
 	}
 }
@@ -131,8 +139,7 @@ func (c *compiler) userNamespace() {
 	l := c.linux()
 	if c.ns.made&unix.CLONE_NEWUSER != 0 {
 		c.add("linux.namespaces", nsenter.NsUnshare{Flags: unix.CLONE_NEWUSER})
-		c.sync("linux.uidMappings", pointIDMap, nsenter.NoSlot,
-			step("linux.uidMappings", hostIDMap{UID: l.UIDMappings, GID: l.GIDMappings}))
+		c.syncAsUser("linux.uidMappings", pointIDMap, hostIDMap{UID: l.UIDMappings, GID: l.GIDMappings})
 	}
 	if !c.ns.own(unix.CLONE_NEWUSER) {
 		return
@@ -144,10 +151,9 @@ func (c *compiler) userNamespace() {
 
 // setupIdentity is who set-up runs as in a user namespace.
 func (c *compiler) setupIdentity() {
-	l := c.linux()
 	c.try("linux.gidMappings", nsenter.CredGroups{})
 	c.add("linux.uidMappings", nsenter.CredUser{
-		Uid: firstID(l.UIDMappings), Gid: firstID(l.GIDMappings), Flags: nsenter.FlagCredKeepcaps,
+		Uid: firstID(c.ids.uids), Gid: firstID(c.ids.gids), Flags: nsenter.FlagCredKeepcaps,
 	})
 }
 
@@ -205,7 +211,7 @@ func (c *compiler) forkInto() {
 		flags = c.ns.made & unix.CLONE_NEWPID
 	}
 	c.add("linux.namespaces", nsenter.ProcFork{Flags: flags})
-	if steps := c.adjust(); len(steps) > 0 {
+	if steps := c.adjust(); len(steps) > 0 && !c.ordinaryUser() {
 		c.sync("linux.namespaces", pointForked, nsenter.NoSlot, steps...)
 	}
 }
@@ -220,6 +226,7 @@ func (c *compiler) cgroupNamespace() {
 // compileJoin takes the namespaces of a running container.
 func (c *compiler) compileJoin() {
 	c.ns.made = c.exec.namespaces
+	c.ids = c.exec.ids
 	c.ns.fork = c.ns.made&unix.CLONE_NEWPID != 0
 }
 

@@ -151,7 +151,7 @@ func (c *compiler) cwd() string { return path.Clean("/" + c.process.Cwd) }
 func (c *compiler) user() {
 	u := c.process.User
 	c.add("process.user", nsenter.ProcHome{Uid: u.UID, Skip: c.homeSet()})
-	if !c.mayNotSetGroups() {
+	if !c.ids.noGroups {
 		c.add("process.user.additionalGids", nsenter.CredGroups{Gids: u.AdditionalGids})
 	}
 	c.add("process.user", nsenter.CredUser{Uid: u.UID, Gid: u.GID, Flags: nsenter.FlagCredKeepcaps})
@@ -167,12 +167,6 @@ func (c *compiler) homeSet() uint32 {
 		}
 	}
 	return 0
-}
-
-// mayNotSetGroups is true in a user namespace whose only group was mapped without privilege.
-func (c *compiler) mayNotSetGroups() bool {
-	return c.ns.own(unix.CLONE_NEWUSER) && len(c.process.User.AdditionalGids) == 0 && len(c.linux().GIDMappings) == 1 &&
-		c.linux().GIDMappings[0].Size == 1
 }
 
 func (c *compiler) lookup() {

@@ -15,21 +15,22 @@ import (
 
 // compileRoot has package rootfs compile the file system.
 func (c *compiler) compileRoot() {
-	l := c.linux()
 	root, err := rootfs.Compile(c.spec, rootfs.Facts{
-		Bundle:      c.opts.bundle,
-		MountNS:     c.ns.own(unix.CLONE_NEWNS),
-		UserNS:      c.ns.own(unix.CLONE_NEWUSER),
-		HostNet:     c.ns.made&unix.CLONE_NEWNET == 0,
-		HostPID:     c.ns.made&unix.CLONE_NEWPID == 0,
-		HostIPC:     c.ns.made&unix.CLONE_NEWIPC == 0,
-		CgroupNS:    c.ns.own(unix.CLONE_NEWCGROUP),
-		Cgroups:     c.hierarchies(),
-		NoPivot:     c.opts.noPivot,
-		SELinux:     c.facts.selinux,
-		Kcore:       true,
-		UIDMappings: l.UIDMappings,
-		GIDMappings: l.GIDMappings,
+		Bundle:       c.opts.bundle,
+		MountNS:      c.ns.own(unix.CLONE_NEWNS),
+		UserNS:       c.ns.own(unix.CLONE_NEWUSER),
+		Nested:       c.facts.caller.nested,
+		Unprivileged: c.facts.caller.noMounts,
+		HostNet:      c.ns.made&unix.CLONE_NEWNET == 0,
+		HostPID:      c.ns.made&unix.CLONE_NEWPID == 0,
+		HostIPC:      c.ns.made&unix.CLONE_NEWIPC == 0,
+		CgroupNS:     c.ns.own(unix.CLONE_NEWCGROUP),
+		Cgroups:      c.hierarchies(),
+		NoPivot:      c.opts.noPivot,
+		SELinux:      c.facts.selinux,
+		Kcore:        true,
+		UIDMappings:  c.ids.uids,
+		GIDMappings:  c.ids.gids,
 	}, c.slot)
 	if err != nil {
 		c.errs = append(c.errs, splitProblems(err)...)
@@ -52,8 +53,8 @@ func splitProblems(err error) []error {
 // hierarchies is the host's cgroup tree and the container's place in it, as rootfs wants it.
 func (c *compiler) hierarchies() []rootfs.CgroupHierarchy {
 	var list []rootfs.CgroupHierarchy
-	for i, h := range c.facts.cgroups.Hierarchies() {
-		x := rootfs.CgroupHierarchy{Version: h.Version, MountPoint: h.MountPoint, Links: h.Links(), Path: c.cgroupPath(i)}
+	for _, h := range c.facts.cgroups.Hierarchies() {
+		x := rootfs.CgroupHierarchy{Version: h.Version, MountPoint: h.MountPoint, Links: h.Links(), Path: c.cgroupPath(h.MountPoint)}
 		if h.Version == 1 {
 			x.Controllers = strings.Split(h.MountOptions(), ",")
 		}
@@ -62,9 +63,12 @@ func (c *compiler) hierarchies() []rootfs.CgroupHierarchy {
 	return list
 }
 
-func (c *compiler) cgroupPath(i int) string {
-	if i < len(c.cgroup.record.Dirs) {
-		return c.cgroup.record.Dirs[i].Path
+// cgroupPath is the container's cgroup in the hierarchy that is mounted there; "" where it has none.
+func (c *compiler) cgroupPath(mountPoint string) string {
+	for i := range c.cgroup.record.Dirs {
+		if d := &c.cgroup.record.Dirs[i]; d.MountPoint == mountPoint {
+			return d.Path
+		}
 	}
 	return ""
 }
@@ -140,6 +144,10 @@ func (p *cgroupPlan) joined() int {
 
 func (c *compiler) compileCgroup() {
 	l := c.linux()
+	if c.facts.rootless && c.facts.systemd == nil && c.facts.cgroups.Mode() == cgroups.None {
+		c.withoutHierarchies()
+		return
+	}
 	rec, err := c.placeCgroup()
 	if err != nil {
 		c.errs = append(c.errs, err)
@@ -160,11 +168,14 @@ func (c *compiler) compileCgroup() {
 	}
 	c.cgroup = cgroupPlan{record: rec, writes: writes}
 	c.compileUnit()
+	if c.facts.rootless && c.cgroup.record.Unit == nil {
+		c.permittedCgroup()
+	}
 }
 
 // makeCgroup makes what the process is born in. Without version 1 that is all, and the limits are there before the process.
 func (c *compiler) makeCgroup() {
-	if c.cgroup.record.Unit != nil {
+	if c.cgroup.record.Unit != nil || len(c.cgroup.record.Dirs) == 0 {
 		return
 	}
 	c.add("linux.cgroupsPath", hostMakeCgroup{c.cgroup.record})

@@ -38,6 +38,10 @@ func testFacts(t testing.TB, layout string) *hostFacts {
 		seccomp: func(*specs.LinuxSeccomp) (*seccompProgram, error) {
 			return &seccompProgram{filter: make([]byte, 64)}, nil
 		},
+		joined: func(string) (joinedUser, error) {
+			ids := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}
+			return joinedUser{userMaps: userMaps{uids: ids, gids: ids}}, nil
+		},
 	}
 }
 

@@ -9,10 +9,11 @@ import (
 // procStat is what is needed of proc_pid_stat(5).
 type procStat struct {
 	state     byte
+	parent    int
 	startTime uint64
 }
 
-// parseStat reads fields 3 and 22. The command name, field 2, may hold anything, parentheses and newlines included.
+// parseStat reads fields 3, 4 and 22. The command name, field 2, may hold anything, parentheses and newlines included.
 func parseStat(s string) (procStat, error) {
 	i := strings.LastIndexByte(s, ')')
 	if i < 0 {
@@ -26,5 +27,9 @@ func parseStat(s string) (procStat, error) {
 	if err != nil {
 		return procStat{}, errors.New("start time is no number")
 	}
-	return procStat{state: f[0][0], startTime: t}, nil
+	parent, err := strconv.Atoi(f[1])
+	if err != nil {
+		return procStat{}, errors.New("id of the parent is no number")
+	}
+	return procStat{state: f[0][0], parent: parent, startTime: t}, nil
 }

@@ -20,6 +20,9 @@ type Runtime struct {
 	warn  func(string)
 	debug func(string)
 
+	rootless *bool
+	userRoot bool // the root directory is in the user's runtime directory
+
 	mu  sync.Mutex
 	exe *os.File // nsenter.OpenExecutable, made at first use
 }
@@ -34,7 +37,7 @@ func New(o Options) (*Runtime, error) {
 	if warn == nil {
 		warn = func(string) {}
 	}
-	return &Runtime{root: root, warn: warn, debug: o.Debug}, nil
+	return &Runtime{root: root, warn: warn, debug: o.Debug, rootless: o.Rootless, userRoot: root != hostRoot && root == DefaultRoot()}, nil
 }
 
 // Close gives the Runtime's descriptors back. Containers are not affected.

@@ -96,10 +96,11 @@ func openFifo(path string, mode int) (*os.File, error) {
 // explainStart words a failure after start. The plan is compiled again from the stored configuration: the same input gives the
 // same plan, so the index leads to the same step.
 func (c *Container) explainStart(spec *specs.Spec, rec *record, err error) error {
-	facts, ferr := c.rt.facts(c.rt.seccompCache())
+	facts, ferr := c.rt.facts(context.Background(), c.rt.seccompCache())
 	if ferr != nil {
 		return errors.Join(err, ferr)
 	}
+	facts.rootless, facts.noCgroup = true, rec.noCgroup
 	o := rec.planOptions()
 	o.root = c.rt.root
 	if rec.Notify {

@@ -95,13 +95,13 @@ func TestAlive(t *testing.T) {
 }
 
 func TestParseStat(t *testing.T) {
-	rest := " 1 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4711 0 0"
+	rest := " 7 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4711 0 0"
 	for text, want := range map[string]procStat{
-		"12 (sh) S" + rest:                                     {'S', 4711},
-		"12 (a b) c) Z" + rest:                                 {'Z', 4711},
-		"12 (x) S 1 1 1 (\n) R" + rest:                         {'R', 4711},
-		"12 (" + strings.Repeat(")", 15) + ") X" + rest + "\n": {'X', 4711},
-		"12 () D" + rest:                                       {'D', 4711},
+		"12 (sh) S" + rest:                                     {'S', 7, 4711},
+		"12 (a b) c) Z" + rest:                                 {'Z', 7, 4711},
+		"12 (x) S 1 1 1 (\n) R" + rest:                         {'R', 7, 4711},
+		"12 (" + strings.Repeat(")", 15) + ") X" + rest + "\n": {'X', 7, 4711},
+		"12 () D" + rest:                                       {'D', 7, 4711},
 	} {
 		if got, err := parseStat(text); err != nil || got != want {
 			t.Errorf("%q: %+v, %v", text, got, err)

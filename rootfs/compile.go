@@ -68,6 +68,9 @@ func index(field string, i int) string { return field + "[" + strconv.Itoa(i) + 
 
 func quote(s string) string { return strconv.Quote(s) }
 
+// confined reports whether the container is in a user namespace other than the host's first one, its own or the caller's.
+func (c *compiler) confined() bool { return c.facts.UserNS || c.facts.Nested }
+
 // within reports whether the clean absolute path p is dir or below it.
 func within(p, dir string) bool {
 	return p == dir || dir == "/" || strings.HasPrefix(p, dir) && p[len(dir)] == '/'

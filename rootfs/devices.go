@@ -75,7 +75,7 @@ func (c *compiler) devices() {
 
 // node makes n, or binds the host's where the kernel does not let a user namespace make one (all but fifos).
 func (c *compiler) node(n *device) {
-	if c.facts.UserNS && n.mode&unix.S_IFMT != unix.S_IFIFO {
+	if c.confined() && n.mode&unix.S_IFMT != unix.S_IFIFO {
 		add(&c.out.Devices, n.because, &nsenter.FsDevbind{
 			Root: c.out.Root, Path: n.path, Source: n.path,
 			Mode: n.mode & unix.S_IFMT, Major: n.major, Minor: n.minor,

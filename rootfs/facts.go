@@ -18,8 +18,11 @@ type Facts struct {
 	// Unprivileged: the caller may not clone mounts (no CAP_SYS_ADMIN over its mount namespace). All sources are then opened by
 	// the init.
 	Unprivileged bool
+	// Nested: the caller itself is in a user namespace other than the host's first one. Device nodes cannot be made there either, and
+	// what it may mount depends on what its namespaces own.
+	Nested bool
 	// HostNet, HostPID, HostIPC: the container shares the namespace with the caller or joins one that its user namespace need
-	// not own. With UserNS the kernel may then refuse a new sysfs, proc or mqueue, and the host's is bound instead.
+	// not own. With UserNS or Nested the kernel may then refuse a new sysfs, proc or mqueue, and the host's is bound instead.
 	HostNet, HostPID, HostIPC bool
 	// CgroupNS: the container has its own cgroup namespace.
 	CgroupNS bool
@@ -31,8 +34,8 @@ type Facts struct {
 	SELinux bool
 	// Kcore: /proc/kcore exists, so /dev/core is linked to it.
 	Kcore bool
-	// UIDMappings and GIDMappings are those of the container's user namespace, from the configuration or, when it is joined,
-	// read from it. Empty without one.
+	// UIDMappings and GIDMappings are those of the user namespace that the container is in: from the configuration or, when it is
+	// joined or the caller's own, read from it. Empty when all ids exist.
 	UIDMappings, GIDMappings []specs.LinuxIDMapping
 }
 

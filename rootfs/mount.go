@@ -145,7 +145,7 @@ func (c *compiler) filesystem(m *mount) {
 func (c *compiler) hostFallback(m *mount, op *nsenter.MountFs) bool {
 	bind := nsenter.MountBind{Root: op.Root, Path: op.Path, From: nsenter.NoSlot, Userns: nsenter.NoSlot, RecSet: op.Attr, Propagation: op.Propagation}
 	switch {
-	case !c.facts.UserNS:
+	case !c.confined():
 		return false
 	case m.Type == "sysfs" && c.facts.HostNet:
 		bind.Source = "/sys"
@@ -190,7 +190,7 @@ func (c *compiler) fsOption(m *mount, d datum, option string) bool {
 	switch {
 	case m.Type == "tmpfs" && !validTmpfs(key, value):
 		c.problem(m.option(d.at), d.text, "not a value that tmpfs knows for "+key)
-	case m.Type == "devpts" && key == "gid" && c.facts.UserNS && !mapped(c.facts.GIDMappings, value):
+	case m.Type == "devpts" && key == "gid" && c.confined() && !mapped(c.facts.GIDMappings, value):
 		c.warn(m.option(d.at), d.text, "left out, as the group has no mapping in the container's user namespace")
 		return false
 	}

@@ -59,14 +59,14 @@ func (a *app) globals(args []string) ([]string, error) {
 }
 
 func (a *app) registerGlobals(f *flags) (help, showVersion *bool) {
-	f.StringVar(&a.root, "root", defaultRoot(), "directory that holds the state of containers")
+	f.StringVar(&a.root, "root", libcontainer.DefaultRoot(), "directory that holds the state of containers")
 	f.StringVar(&a.logPath, "log", "", "file to append log records to, instead of stderr")
 	f.StringVar(&a.logFormat, "log-format", "text", "form of log records: text or json")
 	f.StringVar(&a.logLevel, "log-level", "", "least level that is logged: debug, info, warning or error; errors are always")
 	f.BoolVar(&a.debug, "debug", false, "log debug records too")
 	f.BoolVar(&a.systemdCgroup, "systemd-cgroup", false, "have systemd make the cgroup, as a scope; linux.cgroupsPath is slice:prefix:name")
 	f.StringVar(&a.cgroupManager, "cgroup-manager", "", "who makes the cgroup: cgroupfs or systemd")
-	f.StringVar(&a.rootless, "rootless", "auto", "whether to ignore what needs rights that the caller lacks: true, false or auto")
+	f.StringVar(&a.rootless, "rootless", "auto", "whether to do without a cgroup that the caller may not make: true, false or auto")
 	help = f.Bool("help", false, "show help")
 	f.alias("h", "help")
 	showVersion = f.Bool("version", false, "print the version")
@@ -106,17 +106,18 @@ func (a *app) check() error {
 	return nil
 }
 
-// defaultRoot is where callers of runtimes expect the state: below /run for root, otherwise in the user's runtime directory.
-func defaultRoot() string {
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" && os.Geteuid() != 0 {
-		return filepath.Join(dir, "runc")
+// rootlessOption is nil for auto. The flag was checked.
+func (a *app) rootlessOption() *bool {
+	if a.rootless == "auto" {
+		return nil
 	}
-	return "/run/runc"
+	v, _ := strconv.ParseBool(a.rootless)
+	return &v
 }
 
 // runtime opens the library.
 func (a *app) runtime() (*libcontainer.Runtime, error) {
-	o := libcontainer.Options{Root: a.root, Warn: a.warn}
+	o := libcontainer.Options{Root: a.root, Rootless: a.rootlessOption(), Warn: a.warn}
 	if a.log.IsLevelEnabled(logrus.DebugLevel) {
 		o.Debug = func(text string) { a.log.Debug(text) }
 	}

@@ -20,6 +20,7 @@ type box struct {
 	name  string // unique; every container id and cgroup of the test starts with it
 	state string // the --root of the test
 	born  time.Time
+	as    *ordinary // who calls the runtime; nil: root
 
 	mu         sync.Mutex
 	containers []*container

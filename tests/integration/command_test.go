@@ -31,6 +31,9 @@ func (b *box) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(underTest(), append([]string{"--root", b.state}, args...)...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/root", b.marker()}
 	cmd.Dir = b.dir
+	if b.as != nil {
+		b.as.call(cmd)
+	}
 	return cmd
 }
 

@@ -1,0 +1,115 @@
+//go:build integration
+
+package integration
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// What `spec --rootless` writes runs as it is.
+func TestRootlessSpec(t *testing.T) {
+	b := newUserBox(t)
+	c := b.container().owned()
+	b.remove(filepath.Join(c.bundle, "config.json"))
+	cmd := c.command("spec", "--rootless")
+	cmd.Dir = c.bundle
+	b.finish(cmd).ok()
+
+	p := b.openPty()
+	cmd = c.command("run", c.id)
+	cmd.Dir = c.bundle
+	p.start(cmd)
+	p.write("id -u; cat /proc/self/uid_map; ls -ld /sys/fs; exit 7\n")
+	p.expect("0\r\n", strconv.Itoa(b.as.uid)+" ")
+	equal(b, "exit code", b.waitCommand(cmd), 7)
+}
+
+// Every verb, as one user after the other would call it.
+func TestRootlessLife(t *testing.T) {
+	b := newUserBox(t)
+	c := b.userContainer(sleeping())
+	pidFile := filepath.Join(b.as.dir, "pid")
+	c.create("--pid-file", pidFile).ok()
+	s := c.state()
+	equal(b, "status", s.Status, "created")
+	equal(b, "owner", *s.Owner, "#"+strconv.Itoa(b.as.uid))
+	equal(b, "pid file", b.read(pidFile), strconv.Itoa(*s.PID))
+	info, err := os.Stat(b.state)
+	if err != nil {
+		b.Fatal(err)
+	}
+	equal(b, "mode of the root directory", info.Mode(), os.ModeDir|os.ModeSticky|0o700)
+
+	c.exec("id", "-u").ok().prints("0\n") // before the start
+	c.start().ok()
+	equal(b, "status", c.state().Status, "running")
+	c.exec("sh", "-c", "id -u; cat /proc/1/comm").ok().prints("0\nsleep\n")
+	equal(b, "host's uid", b.statusField(c.pid(), "Uid"), strconv.Itoa(b.as.uid))
+	b.contains("list", b.do("list").ok().stdout, c.id, "running")
+
+	var pids []int
+	if err := json.Unmarshal([]byte(c.do("ps", "--format", "json", c.id).ok().stdout), &pids); err != nil {
+		b.Fatal(err)
+	}
+	if len(pids) != 1 || pids[0] != c.pid() {
+		b.Errorf("ps: %v, want %d", pids, c.pid())
+	}
+	c.delete().fails(1, "not stopped")
+	c.kill("KILL").ok()
+	c.waitStatus("stopped")
+	c.delete().ok()
+}
+
+// statusField returns the first value of a line of /proc/PID/status.
+func (b *box) statusField(pid int, name string) string {
+	b.Helper()
+	for line := range strings.Lines(b.read(procPath(pid, "status"))) {
+		if rest, ok := strings.CutPrefix(line, name+":"); ok {
+			return strings.Fields(rest)[0]
+		}
+	}
+	b.Fatalf("no %s in the status of process %d", name, pid)
+	return ""
+}
+
+// Without a cgroup, the container's processes are those of its pid namespace,
+// or else the descendants of its first.
+func TestRootlessProcesses(t *testing.T) {
+	for name, m := range map[string]mod{"own": func(*specs.Spec) {}, "host": noNamespace(specs.PIDNamespace)} {
+		t.Run(name, func(t *testing.T) {
+			b := newUserBox(t)
+			c := b.userContainer(m, script("sleep 1000 & sleep 1000 & wait"))
+			c.runDetached().ok()
+			count := func() int {
+				var pids []int
+				if err := json.Unmarshal([]byte(c.do("ps", "--format", "json", c.id).ok().stdout), &pids); err != nil {
+					b.Fatal(err)
+				}
+				return len(pids)
+			}
+			b.until("three processes", func() bool { return count() == 3 })
+			c.do("kill", "--all", c.id, "KILL").ok()
+			c.waitStatus("stopped")
+			c.delete().ok() // and the box finds no process
+		})
+	}
+}
+
+func TestRootlessDeleteForce(t *testing.T) {
+	for name, m := range map[string]mod{"own": func(*specs.Spec) {}, "host": noNamespace(specs.PIDNamespace)} {
+		t.Run(name, func(t *testing.T) {
+			b := newUserBox(t)
+			c := b.userContainer(m, script("sleep 1000 & sleep 1000"))
+			c.runDetached().ok()
+			b.until("the child runs", func() bool { return strings.Count(c.do("ps", c.id).ok().stdout, "sleep 1000\n") >= 2 })
+			c.delete("--force").ok()
+		})
+	}
+}
