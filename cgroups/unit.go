@@ -91,34 +91,153 @@ func (c *Cgroup) foreign(pids []int) []int {
 	return slices.DeleteFunc(pids, func(pid int) bool { return pid == c.inside })
 }
 
+// rewritten are the files that systemd writes from the properties of a unit, by
+// their controllers. Those of version 1 follow those of version 2.
+var rewritten = []struct{ controller, file string }{
+	{"cpu", "cpu.weight"},
+	{"cpu", "cpu.idle"},
+	{"cpu", "cpu.max"},
+	{"cpuset", "cpuset.cpus"},
+	{"cpuset", "cpuset.mems"},
+	{"memory", "memory.min"},
+	{"memory", "memory.low"},
+	{"memory", "memory.high"},
+	{"memory", "memory.max"},
+	{"memory", "memory.swap.max"},
+	{"memory", "memory.zswap.max"},
+	{"io", "io.weight"},
+	{"io", "io.bfq.weight"},
+	{"pids", "pids.max"},
+	{"cpu", "cpu.shares"},
+	{"cpu", "cpu.cfs_period_us"},
+	{"cpu", "cpu.cfs_quota_us"},
+	{"memory", "memory.limit_in_bytes"},
+	{"blkio", "blkio.weight"},
+	{"blkio", "blkio.bfq.weight"},
+}
+
 // applyUnit is Apply for the cgroup of a unit. Whenever one property changes,
-// systemd brings about all of them again as it understands them, and device rules
-// it does not understand to the letter: so what was in force of these is put back
-// in between.
+// systemd brings about all of them again, and coarser than the files were: so
+// what was in force of the others is put back in between.
 func (c *Cgroup) applyUnit(ctx context.Context, writes []Write) error {
 	if c.manager == nil {
 		return fmt.Errorf("cgroup of %s: %w", c.record.Unit.Name, ErrNoManager)
 	}
+	writes, err := c.settle(writes)
+	if err != nil {
+		return err
+	}
+	before := c.others(writes)
+	return c.applyDevices(ctx, writes, func() error { return c.putBack(ctx, before) })
+}
+
+// settle checks what has to be checked before systemd writes a file, and reads
+// what is to be kept of one.
+func (c *Cgroup) settle(writes []Write) ([]Write, error) {
+	a := applier{c: c, fd: -1}
+	defer a.close()
+	writes = slices.Clone(writes)
+	for n := range writes {
+		w := &writes[n]
+		i := c.record.index(w.Controller)
+		if i < 0 || w.Program != nil {
+			continue
+		}
+		if err := a.checkUsage(i, *w); err != nil {
+			return nil, &FieldError{Field: w.Field, Err: err}
+		}
+		if !w.Keep {
+			continue
+		}
+		dir, err := c.dir(i)
+		if err == nil {
+			w.Value, err = keepFirst(dir, c.record.Dirs[i].fileName(w.File), w.Value)
+		}
+		if err != nil {
+			return nil, &FieldError{Field: w.Field, Err: fmt.Errorf("read %s: %w", w.File, err)}
+		}
+		w.Keep = false
+	}
+	return writes, nil
+}
+
+// others returns what the files hold that systemd rewrites and that are not among
+// the writes. A file that is not there is left out.
+func (c *Cgroup) others(writes []Write) []held {
+	var list []held
+	for _, f := range rewritten {
+		i := c.record.index(f.controller)
+		if i < 0 || slices.ContainsFunc(writes, func(w Write) bool { return w.writes(f.file) }) {
+			continue
+		}
+		dir, err := c.dir(i)
+		if err != nil {
+			continue
+		}
+		file := c.record.Dirs[i].fileName(f.file)
+		text, err := readAt(dir, file)
+		if err != nil {
+			continue
+		}
+		if old, ok := previous(f.file, text, "default"); ok {
+			w := Write{Field: "linux.resources", Controller: f.controller, File: f.file, Value: old, Retry: true}
+			list = append(list, held{write: w, dir: i, file: file, text: text})
+		}
+	}
+	return list
+}
+
+// writes tells whether the write can end up in the file.
+func (w *Write) writes(file string) bool {
+	for ; w != nil; w = w.Else {
+		if w.File == file {
+			return true
+		}
+	}
+	return false
+}
+
+// putBack writes what has changed.
+func (c *Cgroup) putBack(ctx context.Context, before []held) error {
+	var changed []Write
+	for _, h := range before {
+		dir, err := c.dir(h.dir)
+		if err != nil {
+			return fmt.Errorf("open cgroup %s: %w", c.record.Dirs[h.dir].Abs(), err)
+		}
+		if now, err := readAt(dir, h.file); err == nil && now != h.text {
+			changed = append(changed, h.write)
+		}
+	}
+	if err := c.write(ctx, changed); err != nil {
+		return fmt.Errorf("put back what systemd changed: %w", err)
+	}
+	return nil
+}
+
+// applyDevices has the manager change its properties, puts the device rules and
+// whatever restore does back, and does the rest of the writes.
+func (c *Cgroup) applyDevices(ctx context.Context, writes []Write, restore func() error) error {
 	i := c.record.index("devices")
 	if i < 0 {
-		return c.setAndWrite(ctx, writes, func() error { return nil })
+		return c.setAndWrite(ctx, writes, restore)
 	}
 	dir, err := c.dir(i)
 	if err != nil {
 		return fmt.Errorf("open cgroup %s: %w", c.record.Dirs[i].Abs(), err)
 	}
 	if c.record.Dirs[i].Version == 1 {
-		return c.applyWithRules(ctx, i, dir, writes)
+		return c.applyWithRules(ctx, i, dir, writes, restore)
 	}
 	before, err := programIDs(dir)
 	if err != nil || len(before) == 0 { // no right to look: none to attach one either
-		return c.setAndWrite(ctx, writes, func() error { return nil })
+		return c.setAndWrite(ctx, writes, restore)
 	}
 	return c.setAndWrite(ctx, writes, func() error {
 		if err := detachOthers(dir, before); err != nil {
 			return fmt.Errorf("restore the device program of cgroup %s: %w", c.record.Dirs[i].Abs(), err)
 		}
-		return nil
+		return restore()
 	})
 }
 
@@ -130,10 +249,10 @@ func (c *Cgroup) setAndWrite(ctx context.Context, writes []Write, restore func()
 	return c.write(ctx, rest)
 }
 
-// applyWithRules is applyUnit where device rules are lines of a version 1
+// applyWithRules is applyDevices where device rules are lines of a version 1
 // hierarchy: systemd denies everything and then allows one line after the other,
 // which no process inside must see.
-func (c *Cgroup) applyWithRules(ctx context.Context, i, dir int, writes []Write) (err error) {
+func (c *Cgroup) applyWithRules(ctx context.Context, i, dir int, writes []Write, restore func() error) (err error) {
 	rules, err := readAt(dir, "devices.list")
 	if err != nil {
 		return fmt.Errorf("read devices.list of cgroup %s: %w", c.record.Dirs[i].Abs(), err)
@@ -148,7 +267,9 @@ func (c *Cgroup) applyWithRules(ctx context.Context, i, dir int, writes []Write)
 		}
 		defer func() { err = errors.Join(err, c.Thaw(context.WithoutCancel(ctx))) }()
 	}
-	return c.setAndWrite(ctx, writes, func() error { return restoreRules(c.record.Dirs[i], dir, rules) })
+	return c.setAndWrite(ctx, writes, func() error {
+		return errors.Join(restoreRules(c.record.Dirs[i], dir, rules), restore())
+	})
 }
 
 // restoreRules makes the text of devices.list true again. Where everything is

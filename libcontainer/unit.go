@@ -77,6 +77,11 @@ func (c *compiler) compileUnit() {
 	if err != nil {
 		c.errs = append(c.errs, err)
 	}
+	for _, p := range extra {
+		if p.Name == "Description" {
+			c.cgroup.record.Unit.Description = fmt.Sprint(p.Value)
+		}
+	}
 	s := c.facts.systemd
 	limits, writes := systemd.Convert(c.cgroup.writes, s.Facts)
 	c.cgroup.writes = writes

@@ -193,8 +193,8 @@ func (c *converter) cpuTime() {
 	}
 }
 
-// set sets the processors or memory nodes of version 2: systemd leaves the
-// cpuset of version 1 alone.
+// set sets the processors or memory nodes, which systemd brings about in version 2
+// and only remembers in version 1.
 func (c *converter) set(property string, w cgroups.Write) {
 	if c.facts.Version < sinceCPUSet {
 		return

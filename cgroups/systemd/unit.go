@@ -93,6 +93,9 @@ func parseProperty(name, text string) (Property, error) {
 	}
 	stem, isSec := strings.CutSuffix(name, "Sec")
 	if !isSec || stem == "" || stem[len(stem)-1] < 'a' {
+		if s, ok := v.Value().(string); ok {
+			return Property{name, s}, nil
+		}
 		return Property{name, v}, nil
 	}
 	us, err := microseconds(v)
