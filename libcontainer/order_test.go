@@ -1,6 +1,7 @@
 package libcontainer
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/minirun/minirun/nsenter"
@@ -184,4 +185,27 @@ func last(p *nsenter.Plan, is func(nsenter.Item) bool) int {
 		}
 	}
 	return -1
+}
+
+// systemd moves the process that it is told of. What that has forked before stays outside, and a cgroup namespace has the wrong root.
+func TestUnitBeforeFork(t *testing.T) {
+	entered := func(it nsenter.Item) bool {
+		w, ok := it.Op.(nsenter.SyncWait)
+		return ok && w.Point == pointCgroup
+	}
+	for _, c := range planCases {
+		if !strings.HasSuffix(c.layout, " systemd") {
+			continue
+		}
+		p := mustCompile(t, c.layout, testSpec(c.change), c.opts)
+		start, wait := last(p, is[hostStartUnit]), first(p, entered)
+		if start < 0 || wait < start {
+			t.Errorf("%s: unit.start is step %d, the init waits for it at %d", c.name, start, wait)
+		}
+		for _, late := range []int{first(p, is[nsenter.ProcFork]), first(p, isCgroupUnshare)} {
+			if late >= 0 && late < wait {
+				t.Errorf("%s: step %d (%s) comes before the process is in its cgroup (%d)", c.name, late, p.Items[late], wait)
+			}
+		}
+	}
 }

@@ -192,6 +192,7 @@ func (c *compiler) limitCgroup() {
 	if c.cgroup.record.Unit != nil {
 		c.add("linux.cgroupsPath", hostStartUnit{c.cgroup.record, c.cgroup.properties})
 		c.add("linux.resources", hostLimitCgroup{c.cgroup.writes})
+		c.delegateCgroup()
 		return
 	}
 	if c.cgroup.joined() > 0 {

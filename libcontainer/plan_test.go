@@ -11,17 +11,19 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/minirun/minirun/cgroups"
+	"github.com/minirun/minirun/cgroups/systemd"
 	"github.com/minirun/minirun/nsenter"
 	"github.com/minirun/minirun/specs"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// testFacts is a machine that never changes: version 1, version 2, hybrid by name.
+// testFacts is a machine that never changes: version 1 or version 2 by name, with " systemd" behind it for cgroups made by systemd.
 func testFacts(t testing.TB, layout string) *hostFacts {
 	t.Helper()
 	v2 := cgroups.Hierarchy{Version: 2, MountPoint: "/sys/fs/cgroup", Root: "/", Controllers: []string{"cpuset", "cpu", "io", "memory", "pids"}, Own: "/user"}
 	var h []cgroups.Hierarchy
+	layout, with := strings.CutSuffix(layout, " systemd")
 	switch layout {
 	case "v1":
 		for _, name := range []string{"cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids"} {
@@ -32,9 +34,14 @@ func testFacts(t testing.TB, layout string) *hostFacts {
 	default:
 		t.Fatalf("unknown layout %q", layout)
 	}
+	var manager *systemdFacts
+	if with {
+		manager = &systemdFacts{Facts: systemd.Facts{Version: 257, ControlGroup: "/"}}
+	}
 	return &hostFacts{
 		caps:    1<<41 - 1,
 		cgroups: cgroups.NewHost(h...),
+		systemd: manager,
 		seccomp: func(*specs.LinuxSeccomp) (*seccompProgram, error) {
 			return &seccompProgram{filter: make([]byte, 64)}, nil
 		},
@@ -119,6 +126,18 @@ var planCases = []struct {
 			{Type: specs.UTSNamespace, Path: "/ns/uts"},
 		}
 		s.Linux.UIDMappings, s.Linux.GIDMappings = nil, nil
+	}},
+	{name: "systemd-v2", layout: "v2 systemd", change: func(s *specs.Spec) {
+		s.Annotations = map[string]string{"org.systemd.property.TimeoutStopSec": "3"}
+	}},
+	{name: "systemd-v1", layout: "v1 systemd", change: func(s *specs.Spec) {
+		s.Linux.CgroupsPath = "machine-a.slice:libpod:abc"
+		s.Linux.Resources.Pids = &specs.LinuxPids{Limit: new(int64)}
+	}},
+	{name: "systemd-userns", layout: "v2 systemd", change: func(s *specs.Spec) { // the fork comes after the cgroup
+		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
+		s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}
+		s.Linux.GIDMappings = s.Linux.UIDMappings
 	}},
 	{name: "time", layout: "v2", change: func(s *specs.Spec) {
 		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.TimeNamespace})
@@ -210,6 +229,23 @@ func TestExecAffinityGolden(t *testing.T) {
 		}
 		golden(t, filepath.Join("testdata", "plans", "exec-affinity-"+layout+".plan"), text(c.plan))
 	}
+}
+
+// TestExecUnitGolden is an exec into a container of a user's systemd, which has to move it there.
+func TestExecUnitGolden(t *testing.T) {
+	s := testSpec(nil)
+	facts := testFacts(t, "v2")
+	at, err := cgroups.Place(facts.cgroups, "/user.slice/user@1000.service/user.slice/p-n.scope", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := &record{Namespaces: unix.CLONE_NEWNS | unix.CLONE_NEWPID, Cgroup: &at}
+	o := planOptions{id: "web", bundle: "/bundle", run: true, attach: &cgroups.Unit{Name: "p-n.scope", User: true}}
+	c, err := compileExec(s, s.Process, rec, facts, o, func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, filepath.Join("testdata", "plans", "exec-unit.plan"), text(c.plan))
 }
 
 func golden(t *testing.T, path, got string) {
