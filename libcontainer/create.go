@@ -107,7 +107,10 @@ func (r *Runtime) compile(p *prepared, facts *hostFacts) error {
 	var warnings []string
 	c := newCompiler(p.spec, p.spec.Process, facts, p.opts, func(text string) { warnings = append(warnings, text) })
 	c.compileAll()
-	if len(report.Errors)+len(c.errs) == 0 {
+	switch {
+	case len(report.Errors) > 0:
+		warnings = nil // they may come from what is wrong
+	case len(c.errs) == 0:
 		c.planCreate()
 	}
 	for _, text := range mergeWarnings(report, warnings) {

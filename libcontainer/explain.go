@@ -153,6 +153,10 @@ func objectOf(op nsenter.Op) string {
 		return o.Path
 	case nsenter.SysctlWrite:
 		return o.Value
+	case nsenter.NsTimens:
+		return strings.ReplaceAll(strings.TrimSpace(o.Offsets), "\n", ", ")
+	case nsenter.RlimitSet:
+		return fmt.Sprintf("soft %d hard %d", o.Soft, o.Hard)
 	case nsenter.UtsHostname:
 		return o.Name
 	case nsenter.UtsDomainname:

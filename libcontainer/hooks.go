@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os/exec"
 	"strings"
 	"time"
@@ -74,6 +75,11 @@ func runHook(ctx context.Context, kind string, h specs.Hook, rec *record, pid in
 		return nil
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
+	default:
+		var never *fs.PathError
+		if errors.As(err, &never) {
+			err = fmt.Errorf("execve: %w", never.Err) // its path is the hook's
+		}
 	}
 	if s := strings.Join(strings.Fields(stderr.String()), " "); s != "" {
 		return fmt.Errorf("hook %s: %w: %s", h.Path, err, s)

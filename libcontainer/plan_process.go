@@ -180,9 +180,13 @@ func (c *compiler) lookup() {
 	c.add("process.args[0]", nsenter.ProcLookup{Name: c.process.Args[0], Candidates: candidates(c.process)})
 }
 
-// candidates are the paths where args[0] may be. A relative directory in PATH is left out, as it would depend on the working directory.
+// candidates are the paths where args[0] may be. A relative directory in PATH is left out, as it would depend on the working directory. An empty
+// name is found nowhere: it would be the directories themselves.
 func candidates(p *specs.Process) []string {
 	name := p.Args[0]
+	if name == "" {
+		return nil
+	}
 	if strings.Contains(name, "/") {
 		return []string{name}
 	}

@@ -41,6 +41,7 @@ func TestCandidates(t *testing.T) {
 		{"./sh", []string{"PATH=/a"}, []string{"./sh"}},
 		{"/bin/sh", nil, []string{"/bin/sh"}},
 		{"dir/sh", []string{"PATH=/a"}, []string{"dir/sh"}},
+		{"", []string{"PATH=/a"}, nil},
 	} {
 		if got := candidates(&specs.Process{Args: []string{c.name}, Env: c.env}); !slices.Equal(got, c.want) {
 			t.Errorf("%q with %q: %q, want %q", c.name, c.env, got, c.want)

@@ -129,6 +129,7 @@ hooks.startContainer[0].path ("/bin/nope"): no such file or directory in the roo
 		{"program without rights", func(in *Input) { in.Spec.Process.Args = []string{"data"} }, `process.args[0] ("data"): /bin/data: permission denied: it is not executable`},
 		{"program is a directory", func(in *Input) { in.Spec.Process.Args = []string{"/bin"} }, `process.args[0] ("/bin"): is a directory`},
 		{"cwd", func(in *Input) { in.Spec.Process.Cwd = "/bin/sh" }, `process.cwd ("/bin/sh"): not a directory`},
+		{"cwd below a file", func(in *Input) { in.Spec.Process.Cwd = "/bin/sh/x" }, `process.cwd ("/bin/sh/x"): not a directory`},
 		{"cwd to be made", func(in *Input) { in.Spec.Process.Cwd = "/srv/new" }, ""},
 		{"user", func(in *Input) { in.Spec.Process.User.UID = 7 }, `warning: process.user.uid: 7 is not in /etc/passwd, so that HOME will be "/"`},
 		{"user with HOME", func(in *Input) {

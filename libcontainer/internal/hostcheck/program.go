@@ -21,7 +21,8 @@ func (c *checker) program() {
 	if c.root < 0 || p == nil {
 		return
 	}
-	if st, err := c.inside(p.Cwd); path.IsAbs(p.Cwd) && err == nil && st.Mode&unix.S_IFMT != unix.S_IFDIR {
+	st, err := c.inside(p.Cwd)
+	if path.IsAbs(p.Cwd) && (errors.Is(err, unix.ENOTDIR) || err == nil && st.Mode&unix.S_IFMT != unix.S_IFDIR) {
 		c.fail("process.cwd", p.Cwd, "not a directory")
 	}
 	if len(p.Args) > 0 {
