@@ -95,7 +95,7 @@ func TestHookFailures(t *testing.T) {
 		"stderr":  {shellHook("echo first >&2; echo '  second' >&2; exit 1"), "hook /bin/sh: exit status 1: first second"},
 		"signal":  {shellHook("kill -KILL $$"), "hook /bin/sh: signal: killed"},
 		"timeout": {slow, "hook /bin/sh: no end after the timeout of 1s"},
-		"missing": {specs.Hook{Path: "/none/hook"}, "hook /none/hook: fork/exec /none/hook: no such file or directory"},
+		"missing": {specs.Hook{Path: "/none/hook"}, "hook /none/hook: execve: no such file or directory"},
 	} {
 		err := runHook(t.Context(), "prestart", c.hook, hookRecord(t), 1)
 		if err == nil || err.Error() != c.want {
