@@ -118,10 +118,19 @@ func (d *Dir) mkdir() error {
 		}
 		d.Made = 0
 	}
-	if err != nil {
-		return fmt.Errorf("create cgroup %s: %w", d.Abs(), err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	err = fmt.Errorf("create cgroup %s: %w", d.Abs(), err)
+	switch {
+	case errors.Is(err, unix.EROFS):
+		err = fmt.Errorf("%w (the cgroup file system is mounted read-only)", err)
+	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
+		err = fmt.Errorf("%w (user %d may not make cgroups there)", err, unix.Geteuid())
+	case errors.Is(err, unix.EAGAIN):
+		err = fmt.Errorf("%w (a limit of cgroup.max.descendants or cgroup.max.depth is reached)", err)
+	}
+	return &FieldError{Field: "linux.cgroupsPath", Err: err}
 }
 
 // mkdirUp makes p and what is missing above it.
