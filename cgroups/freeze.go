@@ -51,14 +51,16 @@ func (c *Cgroup) Freeze(ctx context.Context) error {
 
 // freezeV1 writes FROZEN until the kernel says so. It says FREEZING while a
 // process cannot be stopped, for instance because it waits for another that
-// is frozen already (vfork); a short thaw lets them get out of this.
+// is frozen already (vfork); a short thaw lets them get out of this. Each round
+// has more time than the one before, since on a busy machine many processes need
+// it just to stop.
 func freezeV1(ctx context.Context, dir int, file string) error {
-	for {
+	for polls := 12; ; polls *= 2 {
 		if err := writeAt(dir, file, "FROZEN"); err != nil {
 			return err
 		}
 		b := backoff{next: 20 * time.Microsecond, most: 5 * time.Millisecond}
-		for range 12 {
+		for range polls {
 			state, err := readAt(dir, file)
 			if err != nil || state == "FROZEN" {
 				return err

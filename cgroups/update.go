@@ -19,7 +19,7 @@ import (
 // version 1 only the lines that differ are written, those that allow first.
 func (c *Cgroup) Update(ctx context.Context, writes, inForce []Write) (*Undo, error) {
 	for i, d := range c.record.Dirs {
-		if d.Version != 2 {
+		if d.Version != 2 || c.record.Unit != nil { // a unit's manager does it
 			continue
 		}
 		if err := c.enable(i, writes); err != nil {

@@ -37,9 +37,13 @@ func (c *Container) Wait(ctx context.Context) (ExitStatus, error) {
 	return c.init.Wait(ctx)
 }
 
-// Spec returns the configuration that the container was made from. Later changes to the bundle are not in it.
+// Spec returns the configuration that the container was made from, with the resources that Update has put in force since. Later changes to
+// the bundle are not in it.
 func (c *Container) Spec() (*specs.Spec, error) {
 	spec, _, err := specs.LoadFile(c.dir.path(configFile))
+	if err == nil {
+		err = c.dir.readInForce(spec)
+	}
 	if err != nil {
 		return nil, &ContainerError{"spec", c.id, err}
 	}
@@ -109,11 +113,15 @@ func (c *Container) statusLocked(rec *record) (specs.ContainerState, error) {
 	return status, err
 }
 
-// Signal sends a signal to the container's first process. ErrNotRunning: there is none any more.
+// Signal sends a signal to the container's first process. ErrNotRunning: there is none any more. A paused container gets it when it is
+// resumed; SIGKILL resumes it, so that it ends.
 func (c *Container) Signal(ctx context.Context, sig unix.Signal) error {
 	rec, err := c.reload()
 	if err == nil {
 		err = rec.signal(sig)
+	}
+	if err == nil {
+		err = rec.thawKilled(ctx, sig)
 	}
 	if err != nil {
 		return &ContainerError{"kill", c.id, err}

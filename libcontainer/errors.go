@@ -21,8 +21,10 @@ var (
 	ErrRunning = errors.New("container is running")
 	// ErrStopped is returned by Start for a container whose process has ended.
 	ErrStopped = errors.New("container has stopped")
-	// ErrPaused is returned by Exec in a paused container.
+	// ErrPaused is returned by Exec in, and Pause of, a paused container.
 	ErrPaused = errors.New("container is paused")
+	// ErrNotPaused is returned by Resume.
+	ErrNotPaused = errors.New("container not paused")
 	// ErrNotChild is returned by Wait for a process that this program did not start.
 	ErrNotChild = errors.New("process is not a child of this program")
 	// ErrStatusTaken is returned by Wait for a process that has ended, but whose exit status another wait of this program took: wait4(-1) reaps any child.

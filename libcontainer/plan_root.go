@@ -153,13 +153,7 @@ func (c *compiler) compileCgroup() {
 		c.errs = append(c.errs, err)
 		return
 	}
-	res := l.Resources
-	if res != nil && len(res.Devices) > 0 {
-		with := *res
-		with.Devices = append(append(with.Devices[:0:0], res.Devices...), cgroups.DefaultDeviceRules()...)
-		res = &with
-	}
-	writes, warnings, err := cgroups.Compile(res, c.facts.cgroups)
+	writes, warnings, err := cgroups.Compile(withDefaultDevices(l.Resources), c.facts.cgroups)
 	if err != nil {
 		c.errs = append(c.errs, err)
 	}

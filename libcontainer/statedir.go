@@ -137,6 +137,14 @@ func (d *stateDir) has(name string) bool {
 // writeFile replaces a file as a whole. Who holds the lock is the only writer, so the temporary file has one name, and what a killed process
 // left of it is overwritten. The directory is on a tmpfs, or what is in it does not outlive a boot: no fsync.
 func (d *stateDir) writeFile(name string, content []byte) error {
+	if err := d.stageFile(name, content); err != nil {
+		return err
+	}
+	return d.commitFile(name)
+}
+
+// stageFile is the part of writeFile that may fail for want of space: nothing is replaced yet.
+func (d *stateDir) stageFile(name string, content []byte) error {
 	temp := d.path("." + name)
 	fd, err := unix.Open(temp, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
@@ -147,10 +155,24 @@ func (d *stateDir) writeFile(name string, content []byte) error {
 		err = cerr
 	}
 	if err != nil {
-		return fmt.Errorf("state directory: write %s: %w", temp, err)
+		return errors.Join(fmt.Errorf("state directory: write %s: %w", temp, err), d.dropStaged(name))
 	}
+	return nil
+}
+
+// commitFile puts the staged file in the place of the old one.
+func (d *stateDir) commitFile(name string) error {
+	temp := d.path("." + name)
 	if err := unix.Rename(temp, d.path(name)); err != nil {
 		return fmt.Errorf("state directory: rename %s: %w", temp, err)
+	}
+	return nil
+}
+
+// dropStaged removes a staged file.
+func (d *stateDir) dropStaged(name string) error {
+	if err := unix.Unlink(d.path("." + name)); err != nil {
+		return fmt.Errorf("state directory: remove %s: %w", d.path("."+name), err)
 	}
 	return nil
 }

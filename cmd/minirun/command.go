@@ -39,7 +39,7 @@ type action func(ctx context.Context, a *app, args []string) (status int, err er
 func commands() []command {
 	return []command{
 		createCommand(), startCommand(), runCommand(), stateCommand(), killCommand(), deleteCommand(), listCommand(), execCommand(),
-		psCommand(), eventsCommand(), specCommand(), featuresCommand(), checkCommand(), planCommand(),
+		psCommand(), eventsCommand(), pauseCommand(), resumeCommand(), updateCommand(), specCommand(), featuresCommand(), checkCommand(), planCommand(),
 	}
 }
 
@@ -126,14 +126,25 @@ func (a *app) dispatch(rest []string) (int, error) {
 	c := all[i]
 	f := newFlags(c.name)
 	do := c.setup(f)
-	if err := f.Parse(rest[1:]); err != nil {
+	args, err := c.parse(f, rest[1:])
+	if err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			c.help(a.stdout, f)
 			return 0, errDone
 		}
 		return 1, &usageError{c.name + ": " + err.Error()}
 	}
-	return do(context.Background(), a, f.Args())
+	return do(context.Background(), a, args)
+}
+
+// parse returns the arguments that are no flags. Where there is nothing but the id, flags may stand behind it, as with runc.
+func (c command) parse(f *flags, args []string) ([]string, error) {
+	if err := f.Parse(args); err != nil || c.args != "ID" || f.NArg() < 2 {
+		return f.Args(), err
+	}
+	id := f.Arg(0)
+	err := f.Parse(f.Args()[1:])
+	return append([]string{id}, f.Args()...), err
 }
 
 // oneID checks that there is exactly one argument, the container's id.

@@ -1,0 +1,148 @@
+package libcontainer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/minirun/minirun/cgroups"
+	"github.com/minirun/minirun/specs"
+)
+
+// resourcesFile is in the state directory of a container whose resources were changed after it was made.
+const resourcesFile = "resources.json"
+
+// inForce is the content of resourcesFile: what takes the place of the configuration's.
+type inForce struct {
+	Resources *specs.LinuxResources `json:"resources,omitempty"`
+}
+
+// UpdateOptions say what of a container's resources changes.
+type UpdateOptions struct {
+	// Resources are new values of linux.resources, in its units; what is not set stays as it is. 0 counts as not set for limits of memory,
+	// for shares, quotas, periods and weights, and -1 takes a limit away. A quota without a period keeps the period, and the other way
+	// round. Lists of devices, page sizes and files are merged entry by entry; device rules replace the old ones.
+	Resources *specs.LinuxResources
+}
+
+// Update changes the resources of a container that has not ended, all of them or none: when a value is refused, those of before are in
+// force again, and the error (a *cgroups.FieldError) names the field, the file and the value. Spec tells the new ones from then on.
+// ErrNotRunning: the container has ended.
+func (c *Container) Update(ctx context.Context, o UpdateOptions) error {
+	return c.locked(ctx, "update", func(rec *record) error {
+		status, err := c.statusLocked(rec)
+		if err != nil {
+			return err
+		}
+		if status == specs.StateStopped {
+			return ErrNotRunning
+		}
+		spec, err := c.Spec()
+		if err != nil {
+			return err
+		}
+		return c.update(ctx, rec, spec, o)
+	})
+}
+
+// update prepares the new state before it touches the cgroup, so that all that can fail afterwards is a rename.
+func (c *Container) update(ctx context.Context, rec *record, spec *specs.Spec, o UpdateOptions) error {
+	var old *specs.LinuxResources
+	if spec.Linux != nil {
+		old = spec.Linux.Resources
+	}
+	next := inForce{Resources: mergeResources(old, o.Resources)}
+	writes, before, err := c.compileUpdate(old, next.Resources, o.Resources)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(next)
+	if err != nil {
+		return err
+	}
+	if err := c.dir.stageFile(resourcesFile, text); err != nil {
+		return err
+	}
+	undo, err := rec.setLimits(ctx, writes, before)
+	if err != nil {
+		return errors.Join(err, c.dir.dropStaged(resourcesFile))
+	}
+	if err := c.dir.commitFile(resourcesFile); err != nil {
+		return errors.Join(err, undo())
+	}
+	return nil
+}
+
+// compileUpdate returns the writes of a change, and the writes of device rules that are in force.
+func (c *Container) compileUpdate(old, merged, change *specs.LinuxResources) (writes, before []cgroups.Write, err error) {
+	if change == nil {
+		return nil, nil, nil
+	}
+	if err := specs.ValidateResources(change).Err(); err != nil {
+		return nil, nil, err
+	}
+	if err := specs.ValidateResources(merged).Err(); err != nil { // a value that does not fit one that is in force
+		return nil, nil, err
+	}
+	host, err := cgroups.Detect("/")
+	if err != nil {
+		return nil, nil, err
+	}
+	writes, warnings, err := cgroups.Compile(withDefaultDevices(changeOf(change, merged)), host)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, w := range warnings {
+		c.rt.warn(w.String())
+	}
+	if old != nil && len(change.Devices) > 0 {
+		before, _, err = cgroups.Compile(withDefaultDevices(&specs.LinuxResources{Devices: old.Devices}), host)
+	}
+	return writes, before, err
+}
+
+// setLimits does the writes in the container's cgroup, all or none, and returns how to take them back.
+func (r *record) setLimits(ctx context.Context, writes, before []cgroups.Write) (undo func() error, err error) {
+	if len(writes) == 0 {
+		return func() error { return nil }, nil
+	}
+	if r.Cgroup == nil {
+		return nil, fmt.Errorf("%s: the container has no cgroup", writes[0].Field)
+	}
+	cg := openCgroup(*r.Cgroup)
+	defer cg.Close()
+	u, err := cg.Update(ctx, writes, before)
+	if err != nil {
+		return nil, err
+	}
+	return func() error {
+		defer cg.Close()
+		return u.Do(context.WithoutCancel(ctx))
+	}, nil
+}
+
+// readInForce puts what an update has changed into the configuration.
+func (d *stateDir) readInForce(spec *specs.Spec) error {
+	path := d.path(resourcesFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var now inForce
+	if err == nil {
+		err = json.Unmarshal(text, &now)
+	}
+	if err != nil {
+		return fmt.Errorf("state file %s: %w", path, err)
+	}
+	if now.Resources != nil {
+		if spec.Linux == nil {
+			spec.Linux = &specs.Linux{}
+		}
+		spec.Linux.Resources = now.Resources
+	}
+	return nil
+}
