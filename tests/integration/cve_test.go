@@ -130,7 +130,7 @@ func TestCVE_2019_16884_2025_52881(t *testing.T) {
 
 // /proc and /sys of the image may not be symlinks: everything written there
 // would go elsewhere.
-func TestCVE_2019_19921_2023_27561_2023_28642(t *testing.T) {
+func TestCVE_2019_19921_2023_27561_2023_28642_2025_54867(t *testing.T) {
 	for _, name := range []string{"proc", "sys"} {
 		t.Run(name, func(t *testing.T) {
 			b := newBox(t)
@@ -140,6 +140,25 @@ func TestCVE_2019_19921_2023_27561_2023_28642(t *testing.T) {
 			b.symlink("/evil/level1", filepath.Join(c.rootfs(), name))
 			c.run().fails(1, "mounts[", "/"+name).prints("")
 			b.checkLeaks()
+		})
+	}
+}
+
+// The target of a mount is a link of the image, to somewhere on the host or up
+// and out of the root: the mount and what is made for it stay in the root.
+func TestCVE_2019_18837(t *testing.T) {
+	for name, prefix := range map[string]string{"absolute": "", "up": "../../../../../../../../.."} {
+		t.Run(name, func(t *testing.T) {
+			b := newBox(t)
+			victim, untouched := b.victim()
+			b.write(b.path("src"), "bound\n", 0o644)
+			c := b.container(mount("/file", "bind", b.path("src"), "bind"), mount("/dir/made", "tmpfs", "tmpfs"), mount("/dangling", "bind", b.path("src"), "bind"),
+				device("/dir/device", "c", 10, 229, 0o666, 0, 0), cwd("/dir/cwd"), script("cat "+victim+" /file /dangling; ls "+filepath.Dir(victim)))
+			b.symlink(prefix+victim, filepath.Join(c.rootfs(), "file"))
+			b.symlink(prefix+filepath.Dir(victim), filepath.Join(c.rootfs(), "dir"))
+			b.symlink(prefix+victim+".new", filepath.Join(c.rootfs(), "dangling"))
+			c.run().ok().prints("bound\nbound\nbound\ncwd\ndevice\nfile\nfile.new\nmade\n")
+			untouched()
 		})
 	}
 }
