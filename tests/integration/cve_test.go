@@ -356,6 +356,25 @@ func TestCVE_2025_31133_2026_88265(t *testing.T) {
 	}
 }
 
+// The same where /dev is a directory of the image's maker, in which nothing is
+// made: nothing but the null device is taken for a mask.
+func TestCVE_2025_31133_BoundDev(t *testing.T) {
+	for name, prepare := range map[string]func(b *box, null string){
+		"symlink": func(b *box, null string) { b.symlink("/etc/secret", null) }, "file": func(b *box, null string) { b.write(null, "fake null", 0o666) },
+		"device": func(b *box, null string) { b.mknod(null, 1, 5) }, "nothing": func(b *box, null string) { b.mkdir(filepath.Dir(null)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBox(t)
+			prepare(b, b.path("dev/null"))
+			c := b.container(noMount("/dev"), noMount("/dev/pts"), noMount("/dev/shm"), noMount("/dev/mqueue"), mount("/dev", "bind", b.path("dev"), "bind"),
+				func(s *specs.Spec) { s.Linux.MaskedPaths = []string{"/etc/masked"} }, script("cat /etc/masked; stat -c '%F %t:%T' /etc/masked"))
+			b.write(filepath.Join(c.rootfs(), "etc/masked"), "hidden\n", 0o644)
+			b.write(filepath.Join(c.rootfs(), "etc/secret"), "secret\n", 0o644)
+			c.run().fails(1, "linux.maskedPaths[0] /etc/masked", "/dev/null").prints("")
+		})
+	}
+}
+
 func (b *box) mknod(path string, major, minor uint32) {
 	b.Helper()
 	b.mkdir(filepath.Dir(path))
