@@ -28,7 +28,7 @@ func (s ExitStatus) ShellCode() int {
 
 // Process is a program in a container that this program has started. Its methods may be called from any goroutine.
 type Process struct {
-	child *nsenter.Child
+	child handle
 
 	mu     sync.Mutex    // of done, and of closing what child holds
 	done   chan struct{} // closed when status and err are set

@@ -220,16 +220,24 @@ func (r *runner) standardStreams() ([3]*os.File, error) {
 		if f != nil && !r.c.process.Terminal {
 			continue
 		}
-		if r.nullFile == nil {
-			null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-			if err != nil {
-				return std, err
-			}
-			r.nullFile = null
+		null, err := r.null()
+		if err != nil {
+			return std, err
 		}
-		std[i] = r.nullFile
+		std[i] = null
 	}
 	return std, nil
+}
+
+func (r *runner) null() (*os.File, error) {
+	if r.nullFile == nil {
+		f, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+		if err != nil {
+			return nil, err
+		}
+		r.nullFile = f
+	}
+	return r.nullFile, nil
 }
 
 func (o hostMakeCgroup) run(ctx context.Context, r *runner) error {

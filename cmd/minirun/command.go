@@ -39,7 +39,7 @@ type action func(ctx context.Context, a *app, args []string) (status int, err er
 func commands() []command {
 	return []command{
 		createCommand(), startCommand(), runCommand(), stateCommand(), killCommand(), deleteCommand(), listCommand(), execCommand(),
-		psCommand(), eventsCommand(), pauseCommand(), resumeCommand(), updateCommand(), specCommand(), featuresCommand(), checkCommand(), planCommand(),
+		psCommand(), eventsCommand(), pauseCommand(), resumeCommand(), updateCommand(), specCommand(), featuresCommand(), checkpointCommand(), restoreCommand(), checkCommand(), planCommand(),
 	}
 }
 

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+
+	"github.com/minirun/minirun/libcontainer"
+)
+
+type restoreFlags struct {
+	criuFlags
+	create              createFlags
+	o                   libcontainer.RestoreOptions
+	detach, noSubreaper bool
+}
+
+func restoreCommand() command {
+	return command{
+		name: "restore", args: "ID", short: "bring a container back from a checkpoint, with CRIU",
+		example: "minirun restore --bundle /srv/web --image-path /var/lib/web.checkpoint --detach web",
+		setup: func(f *flags) action {
+			var c restoreFlags
+			c.register(f)
+			f.StringVar(&c.create.bundle, "bundle", ".", "directory of the bundle")
+			f.alias("b", "bundle")
+			f.StringVar(&c.create.consoleSocket, "console-socket", "", "AF_UNIX socket that receives the controlling side of the terminal")
+			f.StringVar(&c.create.pidFile, "pid-file", "", "file to write the process id to")
+			f.BoolVar(&c.create.noPivot, "no-pivot", false, "accepted for callers that pass it: the root is as it was saved")
+			f.BoolVar(&c.detach, "detach", false, "do not wait for the program")
+			f.alias("d", "detach")
+			f.BoolVar(&c.noSubreaper, "no-subreaper", false, "do not adopt orphans of the container")
+			f.BoolVar(&c.o.TCPClose, "tcp-close", false, "bring open TCP connections back as closed ones")
+			f.StringVar(&c.o.LSMProfile, "lsm-profile", "", "TYPE:NAME, security profile instead of the one that was saved")
+			f.StringVar(&c.o.LSMMountContext, "lsm-mount-context", "", "security context of mounts instead of the one that was saved")
+			return c.run
+		},
+	}
+}
+
+func (c *restoreFlags) run(ctx context.Context, a *app, args []string) (int, error) {
+	id, err := oneID("restore", args)
+	if err != nil {
+		return 1, err
+	}
+	rt, err := a.runtime()
+	if err != nil {
+		return 1, err
+	}
+	o := c.o
+	if err := lsmProfile(o.LSMProfile); err != nil {
+		return 1, err
+	}
+	if o.CRIUOptions, err = c.options(); err != nil {
+		return 1, err
+	}
+	if o.CreateOptions, err = c.create.options(a); err != nil {
+		return 1, err
+	}
+	if c.detach {
+		if o.Stdio.Console, err = detachedConsole(o.Spec.Process, c.create.consoleSocket); err != nil {
+			return 1, err
+		}
+		_, err = rt.Restore(ctx, id, o)
+		return 0, err
+	}
+	return c.attached(ctx, a, rt, id, o)
+}
+
+// attached keeps the restored program in the foreground, as run does.
+func (c *restoreFlags) attached(ctx context.Context, a *app, rt *libcontainer.Runtime, id string, o libcontainer.RestoreOptions) (int, error) {
+	if !c.noSubreaper {
+		if err := becomeSubreaper(); err != nil {
+			return 1, err
+		}
+	}
+	fg := newForeground(a)
+	defer fg.close()
+	if o.Spec.Process != nil && o.Spec.Process.Terminal {
+		o.Stdio.Console = fg.console
+	}
+	var ctr *libcontainer.Container
+	err := fg.during(ctx, func(ctx context.Context) (err error) {
+		ctr, err = rt.Restore(ctx, id, o)
+		return err
+	})
+	if err != nil {
+		return 1, err
+	}
+	a.releaseWarnings()
+	debug.SetGCPercent(100)
+	status, err := fg.wait(ctx, ctr.Process())
+	derr := ctr.Delete(ctx, libcontainer.DeleteOptions{Force: true})
+	return status.ShellCode(), errors.Join(err, derr)
+}

@@ -1,0 +1,377 @@
+package libcontainer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/minirun/minirun/cgroups"
+	"github.com/minirun/minirun/libcontainer/internal/criu"
+	"github.com/minirun/minirun/nsenter"
+	"github.com/minirun/minirun/specs"
+)
+
+// criuRoot is the directory in a container's that CRIU finds the root filesystem at, in a mount namespace of its own.
+const criuRoot = "criu-root"
+
+// RestoreOptions say how a container is brought back.
+type RestoreOptions struct {
+	// CreateOptions are for the container as for Create. Its bundle must be the one that was saved, or one just like it. NoPivot and
+	// PreserveFiles count for nothing: root and descriptors are those that were saved.
+	CreateOptions
+	// CRIUOptions say where the checkpoint is, and must allow what it was made with.
+	CRIUOptions
+	// TCPClose brings open connections back as closed ones.
+	TCPClose bool
+	// LSMProfile, "TYPE:NAME", replaces the security profile that was saved.
+	LSMProfile string
+	// LSMMountContext replaces the security context of mounts that was saved.
+	LSMMountContext string
+}
+
+// Restore makes a container from a checkpoint, running where it was left. The caller is the parent of its first process. On an error
+// nothing is left behind.
+//
+// A checkpoint is as trusted as the programs in it: it says what memory, credentials and descriptors they have. What it does not decide is
+// where mounts come from; that is the configuration's.
+func (r *Runtime) Restore(ctx context.Context, id string, o RestoreOptions) (*Container, error) {
+	c, err := r.restore(ctx, id, &o)
+	if err != nil {
+		return nil, &ContainerError{"restore", id, err}
+	}
+	return c, nil
+}
+
+// restorer holds what a restore has made so far.
+type restorer struct {
+	runner
+	o       *RestoreOptions
+	p       *prepared
+	saved   *savedContainer
+	criu    *criu.Process
+	pid     int
+	deliver error // of the terminal
+}
+
+func (r *Runtime) restore(ctx context.Context, id string, o *RestoreOptions) (*Container, error) {
+	// The container's process is there already: nothing waits to be started.
+	p, err := r.prepare(ctx, id, o.CreateOptions, true, "")
+	if err != nil {
+		return nil, err
+	}
+	defer p.close()
+	opts, err := o.options(p.spec)
+	if err != nil {
+		return nil, err
+	}
+	saved, err := readSaved(o.ImagePath)
+	if err != nil {
+		return nil, err
+	}
+	path, err := criu.Find()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := makeStateDir(r.root, id)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.unlock()
+	m := &restorer{o: o, p: p, saved: saved, criu: criu.Prepare(path), runner: runner{
+		rt: r, c: p.compiler, stdio: o.Stdio, dir: dir, raw: p.raw, systemd: p.systemd,
+		rec: newRecord(id, p.opts, p.spec, p.compiler), slots: map[nsenter.Slot]*os.File{},
+	}}
+	defer m.close()
+	if err := m.restore(ctx, opts); err != nil {
+		return nil, errors.Join(err, m.kill(), m.undo(ctx, p.spec))
+	}
+	child, err := adopt(m.pid)
+	if err != nil {
+		return nil, errors.Join(err, m.kill(), m.undo(ctx, p.spec))
+	}
+	return &Container{rt: r, id: id, dir: &stateDir{dir: dir.dir}, init: &Process{child: child}}, nil
+}
+
+func (m *restorer) restore(ctx context.Context, opts *criu.Options) error {
+	if err := m.dir.writeRecord(m.rec); err != nil {
+		return err
+	}
+	if err := m.dir.writeFile(configFile, m.raw); err != nil {
+		return err
+	}
+	opts.LogFile, opts.RestoreSibling = restoreLog, true
+	opts.TCPClose, opts.LSMProfile, opts.LSMMountContext = m.o.TCPClose, m.o.LSMProfile, m.o.LSMMountContext
+	opts.Root = m.dir.path(criuRoot)
+	if err := m.externals(opts); err != nil {
+		return err
+	}
+	if err := m.checkMountPoints(); err != nil {
+		return err
+	}
+	if err := os.Mkdir(opts.Root, 0o700); err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	std, err := m.standardStreams()
+	if err != nil {
+		return err
+	}
+	for i, key := range m.saved.Streams {
+		f := std[i]
+		if key == "" {
+			continue
+		}
+		// CRIU puts a file where its reader was, and cannot with a pipe: the program had no pipe there, so it misses nothing.
+		if _, err := unix.Seek(int(f.Fd()), 0, unix.SEEK_CUR); err != nil && strings.HasPrefix(key, "file") {
+			if f, err = m.null(); err != nil {
+				return err
+			}
+		}
+		opts.Inherit = append(opts.Inherit, criu.InheritFD{Key: key, FD: m.criu.Hand(f)})
+	}
+	files, err := m.namespaces(opts)
+	defer closeFiles(files)
+	if err != nil {
+		return err
+	}
+	dirs, err := m.start(opts.Root)
+	if err != nil {
+		return err
+	}
+	defer dirs.close()
+	opts.ImagesFD, opts.WorkFD = int(dirs.images.Fd()), int(dirs.work.Fd())
+	if err := m.makeCgroup(ctx, opts); err != nil {
+		return errors.Join(err, m.criu.Close())
+	}
+	_, err = m.criu.Do(ctx, criu.Restore, opts, func(n criu.Notification) error { return m.notified(ctx, n) })
+	if err = errors.Join(err, m.criu.Close()); err != nil {
+		return dirs.explain(err, restoreLog)
+	}
+	if m.pid == 0 {
+		return errors.New("criu did not name the restored process")
+	}
+	return nil
+}
+
+// externals names the sources of mounts, from the configuration.
+func (m *restorer) externals(opts *criu.Options) error {
+	for _, s := range m.saved.Mounts {
+		if s.Name == "" {
+			continue
+		}
+		source, err := mountSource(s, m.p.spec, m.rec.Bundle, m.rec.Cgroup)
+		if err != nil {
+			return err
+		}
+		opts.ExternalMounts = append(opts.ExternalMounts, criu.ExternalMount{Key: s.Name, Value: source})
+	}
+	return nil
+}
+
+// start starts CRIU in a mount namespace of its own where the root filesystem is a mount: it ends with CRIU, so nothing of it can be left. CRIU
+// mounts in its directories, so they are opened in that namespace too.
+func (m *restorer) start(root string) (*checkpointDirs, error) {
+	type started struct {
+		dirs *checkpointDirs
+		err  error
+	}
+	done := make(chan started, 1)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		dirs, err := m.startHere(root)
+		done <- started{dirs, err}
+	}()
+	s := <-done
+	return s.dirs, s.err
+}
+
+func (m *restorer) startHere(root string) (*checkpointDirs, error) {
+	if err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS); err != nil {
+		return nil, fmt.Errorf("unshare the mount namespace: %w", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
+		return nil, fmt.Errorf("make mounts slaves: %w", err)
+	}
+	if err := unix.Mount(m.rec.Rootfs, root, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+		return nil, fmt.Errorf("root.path: bind %s: %w", m.rec.Rootfs, err)
+	}
+	dirs, err := m.o.open(false)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.criu.Start(); err != nil {
+		dirs.close()
+		return nil, err
+	}
+	return dirs, nil
+}
+
+// makeCgroup makes the cgroup and moves CRIU into it: what it restores is limited from the first page on.
+func (m *restorer) makeCgroup(ctx context.Context, opts *criu.Options) error {
+	g := &m.c.cgroup
+	if len(g.record.Dirs) == 0 {
+		return nil
+	}
+	var err error
+	if g.record.Unit == nil {
+		m.cgroup, err = cgroups.Begin(ctx, g.record)
+	} else {
+		if err := m.systemd.Start(ctx, *g.record.Unit, g.properties, m.criu.Pid()); err != nil {
+			return err
+		}
+		if m.cgroup, err = cgroups.Adopt(ctx, g.record, m.systemd, m.criu.Pid()); err != nil {
+			m.cgroup = cgroups.OpenUnit(g.record, m.systemd)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if err := (hostLimitCgroup{Writes: g.writes}).run(ctx, &m.runner); err != nil {
+		return err
+	}
+	if err := m.cgroup.Attach(m.criu.Pid()); err != nil {
+		return err
+	}
+	if opts.CgroupMode == criu.CgroupIgnore {
+		return m.dir.writeRecord(m.rec)
+	}
+	for _, d := range m.rec.Cgroup.Dirs {
+		switch {
+		case d.Version == 2:
+			opts.CgroupRoots = append(opts.CgroupRoots, criu.CgroupRoot{Path: d.Path})
+		case d.Name != "":
+			opts.CgroupRoots = append(opts.CgroupRoots, criu.CgroupRoot{Controller: "name=" + d.Name, Path: d.Path})
+		default:
+			for _, c := range d.Controllers {
+				opts.CgroupRoots = append(opts.CgroupRoots, criu.CgroupRoot{Controller: c, Path: d.Path})
+			}
+		}
+	}
+	return m.dir.writeRecord(m.rec)
+}
+
+// namespaces gives CRIU those that the configuration joins by path. The files stay open until it has them.
+func (m *restorer) namespaces(opts *criu.Options) ([]*os.File, error) {
+	var files []*os.File
+	for i, ns := range linuxOf(m.p.spec).Namespaces {
+		if ns.Path == "" {
+			continue
+		}
+		if kind, ok := criuNamespaces[ns.Type]; ok {
+			f, err := os.Open(ns.Path)
+			if err != nil {
+				return files, fmt.Errorf("linux.namespaces[%d]: %w", i, err)
+			}
+			files = append(files, f)
+			opts.Inherit = append(opts.Inherit, criu.InheritFD{Key: kind.name, FD: m.criu.Hand(f)})
+			continue
+		}
+		switch ns.Type {
+		case specs.IPCNamespace, specs.UTSNamespace, specs.UserNamespace:
+			opts.Join = append(opts.Join, criu.JoinNamespace{Kind: string(ns.Type), Path: ns.Path})
+		}
+	}
+	return files, nil
+}
+
+// notified acts on what CRIU tells.
+func (m *restorer) notified(ctx context.Context, n criu.Notification) error {
+	switch n.Script {
+	case criu.SetupNamespaces:
+		m.hooks = true
+		for _, k := range []struct {
+			kind  string
+			hooks []specs.Hook
+		}{{"prestart", m.c.hooks().Prestart}, {"createRuntime", m.c.hooks().CreateRuntime}} {
+			for i, h := range k.hooks {
+				if err := runHook(ctx, k.kind, h, m.rec, n.Pid); err != nil {
+					return fieldError(fmt.Sprintf("hooks.%s[%d]", k.kind, i), err)
+				}
+			}
+		}
+	case criu.PostRestore:
+		return m.record(n.Pid)
+	case criu.OrphanMaster:
+		if n.File == nil || m.stdio.Console == nil {
+			return errors.New("process.terminal: nobody takes the restored terminal")
+		}
+		return m.stdio.Console(n.File)
+	}
+	if n.File != nil {
+		n.File.Close()
+	}
+	return nil
+}
+
+// record writes who the restored process is, before it goes on.
+func (m *restorer) record(pid int) error {
+	ticks, alive, err := startTime(pid)
+	if err != nil {
+		return err
+	}
+	if !alive {
+		return fmt.Errorf("restored process %d has ended", pid)
+	}
+	m.pid, m.rec.Pid, m.rec.StartTime = pid, pid, ticks
+	if err := m.dir.writeRecord(m.rec); err != nil {
+		return err
+	}
+	if m.o.PidFile == "" {
+		return nil
+	}
+	if err := replaceFile(m.o.PidFile, []byte(strconv.Itoa(pid)), 0o644); err != nil {
+		return fmt.Errorf("pid file: %w", err)
+	}
+	m.announced = true
+	return nil
+}
+
+// kill ends what was restored already, and CRIU.
+func (m *restorer) kill() error {
+	err := m.criu.Close()
+	if m.pid == 0 {
+		return err
+	}
+	child, aerr := adopt(m.pid)
+	if aerr != nil {
+		return errors.Join(err, aerr)
+	}
+	defer child.Release()
+	if kerr := child.Signal(unix.SIGKILL); kerr != nil && !errors.Is(kerr, unix.ESRCH) {
+		return errors.Join(err, kerr)
+	}
+	_, werr := child.Wait()
+	return errors.Join(err, werr)
+}
+
+// streamKey is by what CRIU can know a standard stream.
+var streamKey = regexp.MustCompile(`^(pipe:\[[0-9]+\]|file\[[0-9a-f]+:[0-9a-f]+\])$`)
+
+func readSaved(dir string) (*savedContainer, error) {
+	path := filepath.Join(dir, checkpointFile)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("image path: %w", err)
+	}
+	s := &savedContainer{}
+	if err := json.Unmarshal(b, s); err != nil {
+		return nil, fmt.Errorf("image path: %s: %w", path, err)
+	}
+	if s.Version != 1 {
+		return nil, fmt.Errorf("image path: %s: version %d, this program knows 1", path, s.Version)
+	}
+	for i, key := range s.Streams {
+		if key != "" && !streamKey.MatchString(key) {
+			return nil, fmt.Errorf("image path: %s: streams[%d]: %q is no descriptor", path, i, key)
+		}
+	}
+	return s, nil
+}
