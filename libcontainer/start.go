@@ -101,6 +101,7 @@ func (c *Container) explainStart(spec *specs.Spec, rec *record, err error) error
 		return errors.Join(err, ferr)
 	}
 	facts.rootless, facts.noCgroup = true, rec.noCgroup
+	facts.systemd = rec.systemdFacts()
 	o := rec.planOptions()
 	o.root = c.rt.root
 	if rec.Notify {

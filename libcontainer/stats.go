@@ -55,5 +55,5 @@ func (r *record) openCgroup() *cgroups.Cgroup {
 	if r.Cgroup == nil {
 		return cgroups.Open(cgroups.Record{})
 	}
-	return cgroups.Open(*r.Cgroup)
+	return openCgroup(*r.Cgroup)
 }

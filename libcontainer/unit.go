@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/minirun/minirun/cgroups"
@@ -31,7 +32,7 @@ type systemdFacts struct {
 // askSystemd finds the systemd that the caller may ask for a unit: the system's, or for an ordinary user, also for root of a user namespace, the
 // user's.
 func askSystemd() (*systemdFacts, *systemd.Manager, error) {
-	f := &systemdFacts{user: os.Geteuid() != 0 || !initialUserNamespace()}
+	f := &systemdFacts{user: os.Geteuid() != 0 || inUserNamespace()}
 	m := systemd.New(f.user)
 	var err error
 	if f.Facts, err = m.Facts(context.Background()); err != nil {
@@ -43,14 +44,12 @@ func askSystemd() (*systemdFacts, *systemd.Manager, error) {
 	return f, m, nil
 }
 
-// initialUserNamespace tells whether ids are what they are for the kernel. A namespace with the same map, which a container may well have, is
-// taken for it.
-func initialUserNamespace() bool {
-	b, err := os.ReadFile("/proc/self/uid_map")
-	if err != nil {
-		return true // a kernel without user namespaces
+// systemdFacts are those for compiling the plan of a recorded container again. What is not known any more shows in properties only.
+func (r *record) systemdFacts() *systemdFacts {
+	if r.Cgroup == nil || r.Cgroup.Unit == nil {
+		return nil
 	}
-	return strings.Join(strings.Fields(string(b)), " ") == "0 0 4294967295"
+	return &systemdFacts{user: r.Cgroup.Unit.User, bus: r.Cgroup.Unit.Bus}
 }
 
 // placeCgroup decides where the cgroup is, and which unit has it.
@@ -83,6 +82,9 @@ func (c *compiler) compileUnit() {
 		}
 	}
 	s := c.facts.systemd
+	if s.user && !c.mayLimitDevices() {
+		c.cgroup.writes = slices.DeleteFunc(c.cgroup.writes, func(w cgroups.Write) bool { return w.Controller == "devices" })
+	}
 	limits, writes := systemd.Convert(c.cgroup.writes, s.Facts)
 	c.cgroup.writes = writes
 	c.cgroup.properties = systemd.UnitProperties(*c.cgroup.record.Unit,
