@@ -65,8 +65,8 @@ func (c *Cgroup) members() (pids []int, allUnified bool, err error) {
 }
 
 // killRound kills what is there now: by cgroup.kill where it reaches all, else
-// one by one while all stand still. A version 1 freezer is thawed at the end
-// because a frozen process does not notice the signal.
+// one by one while all stand still. The freezer is thawed at the end: a process in
+// that of version 1 does not notice the signal, and nothing is to stay frozen.
 func (c *Cgroup) killRound(ctx context.Context, allUnified bool) error {
 	if allUnified {
 		done, err := c.killUnified()
@@ -74,10 +74,7 @@ func (c *Cgroup) killRound(ctx context.Context, allUnified bool) error {
 			return err
 		}
 		if done {
-			if i := c.freezer(); c.record.Dirs[i].Version == 1 {
-				return c.Thaw(context.WithoutCancel(ctx))
-			}
-			return nil
+			return c.Thaw(context.WithoutCancel(ctx))
 		}
 	}
 	return c.killEach(ctx)

@@ -160,7 +160,7 @@ func TestKill(t *testing.T) {
 			if pids := processes(t, c); len(pids) != 0 {
 				t.Errorf("left: %v", pids)
 			}
-			if f, err := c.Frozen(); err != nil || f && h.Mode() != Unified {
+			if f, err := c.Frozen(); err != nil || f {
 				t.Errorf("frozen afterwards: %t, %v", f, err)
 			}
 			if err := c.Destroy(context.Background()); err != nil {
