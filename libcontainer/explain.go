@@ -34,7 +34,8 @@ func (c *compiler) explain(err error) error {
 	if object != "" {
 		object = " " + object
 	}
-	return fmt.Errorf("%s%s: %s: %w", it.Because, object, explainStep(it.Op, ie), explainErrno(ie))
+	err = fmt.Errorf("%s%s: %s: %w", it.Because, object, explainStep(it.Op, ie), explainErrno(ie))
+	return c.hinted(it.Op, ie, err)
 }
 
 // errno is an errno with what the kernel said beside it.

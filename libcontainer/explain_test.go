@@ -62,7 +62,7 @@ func TestExplain(t *testing.T) {
 		{"process.user", nsenter.CredUser{}, nsenter.InitError{Step: nsenter.StepSetresuid, Errno: unix.EINVAL}, "process.user: setresuid: invalid argument"},
 		{"process.cwd", nsenter.ProcChdir{Path: "/x"}, nsenter.InitError{Step: nsenter.StepChdir, Detail: "outside of the root"}, "process.cwd /x: chdir: outside of the root"},
 	} {
-		comp := &compiler{plan: &nsenter.Plan{}}
+		comp := &compiler{plan: &nsenter.Plan{}, facts: &hostFacts{}}
 		comp.add("something before", nsenter.ProcSetsid{})
 		comp.add(c.because, c.op)
 		c.err.Index = 1
@@ -78,7 +78,7 @@ func TestExplain(t *testing.T) {
 
 // What is no failure of an operation stays as it is.
 func TestExplainOthers(t *testing.T) {
-	comp := &compiler{plan: &nsenter.Plan{}}
+	comp := &compiler{plan: &nsenter.Plan{}, facts: &hostFacts{}}
 	comp.add("session", nsenter.ProcSetsid{})
 	for _, err := range []error{
 		errors.New("other"), &nsenter.DeathError{Status: 9}, &nsenter.InitError{Index: -1, Errno: unix.EPROTO}, &nsenter.InitError{Index: 1},

@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -105,4 +106,20 @@ func (b *box) rootless(s *specs.Spec) {
 			s.Mounts[i].Options = m.Options[:len(m.Options)-1] // gid=5
 		}
 	}
+}
+
+// withRanges lets newuidmap and newgidmap give the box's user the ids from
+// first on, in a mount namespace where the files that say so are others.
+func (b *box) withRanges(first, size uint32) {
+	b.Helper()
+	id := strconv.Itoa(b.as.uid)
+	line := fmt.Sprintf("tester:%d:%d\n", first, size)
+	var script strings.Builder
+	for name, text := range map[string]string{
+		"passwd": b.read("/etc/passwd") + "tester:x:" + id + ":" + id + "::/:/bin/sh\n", "subuid": line, "subgid": line,
+	} {
+		b.write(b.path(name), text, 0o644)
+		fmt.Fprintf(&script, "mount --bind %s /etc/%s || exit; ", b.path(name), name)
+	}
+	b.as.before = []string{"unshare", "-m", "sh", "-c", script.String() + `exec "$@"`, "sh"}
 }
