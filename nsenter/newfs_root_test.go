@@ -51,6 +51,15 @@ func TestMake(t *testing.T) {
 	file("m/copied")(t, root)
 	bind := MountBind{Root: slotRoot, Path: "/m", From: slotExtra, Userns: NoSlot, Flags: FlagMountTree | FlagMountMkdir}
 	t.Run("mapped", func(t *testing.T) {
+		var u unix.Utsname
+		if err := unix.Uname(&u); err != nil {
+			t.Fatal(err)
+		}
+		release := unix.ByteSliceToString(u.Release[:])
+		var major, minor int
+		if _, err := fmt.Sscanf(release, "%d.%d", &major, &minor); err != nil || major < 6 || major == 6 && minor < 3 {
+			t.Skipf("tmpfs has no id mappings before Linux 6.3, this is %s (%v)", release, err)
+		}
 		l := launch{clone: isolated, slots: map[Slot]*os.File{slotProc: mappedUserns(t)}, items: concat(enter(root), []InitOp{
 			procfs, MountMake{Tree: slotExtra, Fstype: "tmpfs", Source: "x", Options: []string{"size=64k", "uid=5"}, Attr: unix.MOUNT_ATTR_NOSUID, Userns: slotProc}, bind,
 		}, shell(mountLines+"; stat -c %u /m"))}

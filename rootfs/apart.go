@@ -86,8 +86,8 @@ func superblockFlag(option string) uint64 {
 	return 0
 }
 
-// legacy makes the filesystem with mount(2). When all options together are too long for that, only an overlay is left: Linux takes its
-// layers one by one (6.8).
+// legacy makes the filesystem with mount(2). When all options together are too long for that, only an overlay is left: newer
+// kernels take its layers one by one.
 func (c *compiler) legacy(m *mount, op *nsenter.MountFs, tree, userns nsenter.Slot) nsenter.InitOp {
 	flags := m.opt.ms
 	var data []string

@@ -3,7 +3,9 @@
 package integration
 
 import (
+	"fmt"
 	"os/exec"
+	"strings"
 	"syscall"
 )
 
@@ -27,4 +29,18 @@ func owner(b *box, path string) (uid, gid int) {
 		b.Fatalf("stat %s: %v", path, err)
 	}
 	return int(st.Uid), int(st.Gid)
+}
+
+// needsKernel skips the test on an older kernel than the one that has what it
+// is about.
+func (b *box) needsKernel(major, minor int, what string) {
+	b.Helper()
+	release := strings.TrimSpace(b.read("/proc/sys/kernel/osrelease"))
+	var have [2]int
+	if n, err := fmt.Sscanf(release, "%d.%d", &have[0], &have[1]); n != 2 {
+		b.Fatalf("kernel release %q: %v", release, err)
+	}
+	if have[0] < major || have[0] == major && have[1] < minor {
+		b.Skipf("%s needs Linux %d.%d", what, major, minor)
+	}
 }

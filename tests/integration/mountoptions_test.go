@@ -89,6 +89,7 @@ func TestNoSymFollow(t *testing.T) {
 // on new filesystems, with mappings of the mount and of the container.
 func TestIDMappedMounts(t *testing.T) {
 	b := newSerialBox(t)
+	b.needsKernel(6, 3, "tmpfs with id mappings")
 	src := b.path("src")
 	b.hostMount(src, "tmpfs", 0, "size=64k")
 	b.hostMount(filepath.Join(src, "sub"), "tmpfs", 0, "size=64k")
@@ -175,38 +176,53 @@ func TestCopySymlinkInUserNamespace(t *testing.T) {
 	c.run().ok().prints("where/ever\n")
 }
 
-// Values that are too long for fsconfig(2).
-func TestLongOptions(t *testing.T) {
-	b := newSerialBox(t)
-	var layers []string
-	for i := range 40 {
+// layers makes directories for an overlay, whose paths are long.
+func (b *box) layers(n int) (list []string) {
+	for i := range n {
 		layer := b.path("layers", strings.Repeat("x", 100), itoa(i))
 		b.write(filepath.Join(layer, "file"), itoa(i)+"\n", 0o644)
 		b.write(filepath.Join(layer, "only"+itoa(i)), itoa(i)+"\n", 0o644)
-		layers = append(layers, layer)
+		list = append(list, layer)
 	}
+	return list
+}
+
+// Values that are too long for fsconfig(2) go by mount(2), of which nothing is
+// left but the mount.
+func TestLongOptions(t *testing.T) {
+	b := newSerialBox(t)
+	layers := b.layers(3)
 	upper := b.path("upper", strings.Repeat("u", 200), strings.Repeat("v", 100))
 	b.mkdir(filepath.Join(upper, "up"))
 	b.mkdir(filepath.Join(upper, "work"))
 	v := b.container(
-		mount("/few", "overlay", "overlay", "lowerdir="+strings.Join(layers[:3], ":"), "upperdir="+upper+"/up", "workdir="+upper+"/work", "nodev", "noatime"),
-		mount("/many", "overlay", "overlay", "lowerdir="+strings.Join(layers, ":"), "ro", "rslave", "rshared"),
-		script(inspection+"cat /few/file /few/only2 /many/file /many/only39 >&2; echo new >/few/new; touch /many/x 2>/dev/null || echo read-only >&2")).run().ok()
-	equal(b, "what the overlays show", v.stderr, "0\n2\n0\n39\nread-only\n")
+		mount("/o", "overlay", "overlay", "lowerdir="+strings.Join(layers, ":"), "upperdir="+upper+"/up", "workdir="+upper+"/work", "nodev", "noatime"),
+		script(inspection+"cat /o/file /o/only2 >&2; echo new >/o/new")).run().ok()
+	equal(b, "what the overlay shows", v.stderr, "0\n2\n")
 	equal(b, "file in the upper layer", b.read(filepath.Join(upper, "up/new")), "new\n")
 	view := b.parseView(v.stdout)
-	hasAll(b, "options of /few", view.mount("/few").options, "rw", "nodev", "noatime")
-	hasAll(b, "options of /many", view.mount("/many").options, "ro")
-	if tags := strings.Join(view.mount("/many").tags, " "); !strings.HasPrefix(tags, "shared:") {
-		b.Errorf("propagation of /many is %q", tags)
-	}
+	hasAll(b, "options", view.mount("/o").options, "rw", "nodev", "noatime")
 	for _, m := range mountTable(view.sections["mountinfo"]) {
 		if strings.HasSuffix(m.point, "/m") {
 			b.Errorf("%s is left", m.point)
 		}
 	}
-	b.container(mount("/m", "overlay", "overlay", "lowerdir=/none:"+layers[0]+":"+layers[1]+":"+layers[2])).run().fails(1, "mounts[6] /m", "mount overlay", "no such file")
+	b.container(mount("/m", "overlay", "overlay", "lowerdir=/none:"+strings.Join(layers, ":"))).run().fails(1, "mounts[6] /m", "mount overlay", "no such file")
 	b.container(mount("/m", "tmpfs", "tmpfs", "size=1m", "x"+strings.Repeat("y", 300)+"=1")).run().fails(1, "mounts[6] /m", "mount tmpfs", "invalid argument")
+}
+
+// More layers than mount(2) takes.
+func TestManyLayers(t *testing.T) {
+	b := newSerialBox(t)
+	b.needsKernel(6, 8, "an overlay's layers one by one")
+	v := b.container(mount("/o", "overlay", "overlay", "lowerdir="+strings.Join(b.layers(40), ":"), "ro", "rslave", "rshared"),
+		script(inspection+"cat /o/file /o/only39 >&2; touch /o/x 2>/dev/null || echo read-only >&2")).run().ok()
+	equal(b, "what the overlay shows", v.stderr, "0\n39\nread-only\n")
+	view := b.parseView(v.stdout)
+	hasAll(b, "options", view.mount("/o").options, "ro")
+	if tags := strings.Join(view.mount("/o").tags, " "); !strings.HasPrefix(tags, "shared:") {
+		b.Errorf("propagation is %q", tags)
+	}
 }
 
 // Flags that only mount(2) has.
