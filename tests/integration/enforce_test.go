@@ -91,6 +91,9 @@ func (b *box) loop(size int64) (minor int64) {
 	if err := os.Truncate(file, size); err != nil {
 		b.Fatal(err)
 	}
+	if !exists("/dev/loop-control") {
+		_, _ = output(exec.Command("modprobe", "loop")) // if that is no help, losetup says so
+	}
 	name, err := output(exec.Command("losetup", "--find", "--show", file))
 	if err != nil {
 		b.Skipf("no loop device to be had: %v: %s", err, name)
