@@ -10,7 +10,8 @@ BENCHFLAGS ?=
 TESTFLAGS ?=
 
 BINDIR  = $(DESTDIR)$(PREFIX)/bin
-MANDIR  = $(DESTDIR)$(PREFIX)/share/man
+SHARE   = $(DESTDIR)$(PREFIX)/share
+MANDIR  = $(SHARE)/man/man8
 BINARY  = bin/minirun
 # The commit comes from git where there is a repository, and is empty in a tarball.
 COMMIT ?= $(shell git describe --always --dirty --abbrev=12 --match=nothing 2>/dev/null)
@@ -34,7 +35,7 @@ TESTEXEC = -exec 'sudo env PATH="$(PATH)" MINIRUN="$(CURDIR)/$(BINARY)"'
 endif
 
 .DEFAULT_GOAL := build
-.PHONY: deps build demo test test-unit test-integration test-differential test-vm test-clients bench bench-cgroups lint init verify-init install uninstall clean help
+.PHONY: deps build demo test test-unit test-integration test-differential test-vm test-clients bench bench-cgroups lint init verify-init man install uninstall clean help
 
 deps: ## install what is missing for building and testing (Debian packages; fast when nothing is)
 	@tests/tools/deps build test
@@ -85,20 +86,22 @@ init: deps ## rebuild the in-container init, nsenter/init/bin/init.{amd64,arm64}
 verify-init: deps ## rebuild the init elsewhere and compare it with the committed one
 	$(MAKE) -C nsenter/init verify
 
-install: $(BINARY) ## install below DESTDIR and PREFIX (/usr/local)
+man: $(BINARY) ## write the manual pages to bin/man, from the table of commands
+	rm -rf bin/man
+	$(BINARY) man bin/man
+
+install: $(BINARY) man ## install program, manual pages and shell completion below DESTDIR and PREFIX (/usr/local)
 	install -D -m 0755 $(BINARY) $(BINDIR)/minirun
-	@for page in docs/man/*.[1-8]; do \
-		[ -e "$$page" ] || continue; \
-		echo "install $$page"; \
-		install -D -m 0644 "$$page" "$(MANDIR)/man$${page##*.}/$${page##*/}"; \
-	done
+	install -d $(MANDIR)
+	install -m 0644 bin/man/*.8 $(MANDIR)
+	install -d $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d
+	$(BINARY) completion bash >$(SHARE)/bash-completion/completions/minirun
+	$(BINARY) completion zsh >$(SHARE)/zsh/site-functions/_minirun
+	$(BINARY) completion fish >$(SHARE)/fish/vendor_completions.d/minirun.fish
 
 uninstall: ## remove what install put there
-	rm -f $(BINDIR)/minirun
-	@for page in docs/man/*.[1-8]; do \
-		[ -e "$$page" ] || continue; \
-		rm -f "$(MANDIR)/man$${page##*.}/$${page##*/}"; \
-	done
+	rm -f $(BINDIR)/minirun $(MANDIR)/minirun.8 $(MANDIR)/minirun-*.8
+	rm -f $(SHARE)/bash-completion/completions/minirun $(SHARE)/zsh/site-functions/_minirun $(SHARE)/fish/vendor_completions.d/minirun.fish
 
 clean: ## remove what was built here (the committed init stays)
 	rm -rf bin .cache go.work go.work.sum

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -32,6 +33,14 @@ type exitStatus struct {
 	meaning string
 }
 
+// name is how the status is shown; -1 stands for those of the program.
+func (e exitStatus) name() string {
+	if e.status < 0 {
+		return "other"
+	}
+	return strconv.Itoa(e.status)
+}
+
 // action carries a command out. The status is the exit status where there is no error.
 type action func(ctx context.Context, a *app, args []string) (status int, err error)
 
@@ -39,9 +48,13 @@ type action func(ctx context.Context, a *app, args []string) (status int, err er
 func commands() []command {
 	return []command{
 		createCommand(), startCommand(), runCommand(), stateCommand(), killCommand(), deleteCommand(), listCommand(), execCommand(),
-		psCommand(), eventsCommand(), pauseCommand(), resumeCommand(), updateCommand(), specCommand(), featuresCommand(), checkpointCommand(), restoreCommand(), checkCommand(), planCommand(),
+		psCommand(), eventsCommand(), pauseCommand(), resumeCommand(), updateCommand(), checkpointCommand(), restoreCommand(),
+		specCommand(), featuresCommand(), checkCommand(), planCommand(), completionCommand(),
 	}
 }
+
+// hiddenCommands are for the installation and for shells; the help text is not about them.
+func hiddenCommands() []command { return []command{manCommand(), completeCommand()} }
 
 // flags is a flag set that knows which names are short forms of which, for the help text. Long names may be given with one dash or two.
 type flags struct {
@@ -115,7 +128,7 @@ func run(args []string, stdin, stdout, stderr *os.File) int {
 }
 
 func (a *app) dispatch(rest []string) (int, error) {
-	all := commands()
+	all := append(commands(), hiddenCommands()...)
 	i := slices.IndexFunc(all, func(c command) bool { return c.name == rest[0] })
 	if i < 0 {
 		if rest[0] == "help" {

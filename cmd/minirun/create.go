@@ -112,7 +112,13 @@ func preserved(n int) ([]*os.File, error) {
 func createCommand() command {
 	return command{
 		name: "create", args: "ID", short: "make a container; start runs its program",
-		example: "minirun create --bundle /srv/web web",
+		long: `Everything is done but the program itself: namespaces, root file system, cgroup, hooks. The container's first process waits for
+start. ID is a new name of letters, digits and the characters _ + - and the full stop.
+
+With process.terminal there must be a --console-socket, which receives the terminal's controlling side, and without it there must be none. When something
+fails, nothing is left behind, and the error names the fields that are wrong, all at once.`,
+		example: `minirun create --bundle /srv/web web
+minirun create -b /srv/web --console-socket /run/web.sock --pid-file /run/web.pid web`,
 		setup: func(f *flags) action {
 			var c createFlags
 			c.register(f)

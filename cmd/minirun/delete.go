@@ -9,7 +9,10 @@ import (
 func deleteCommand() command {
 	return command{
 		name: "delete", args: "ID", short: "remove a container whose program has ended",
-		example: "minirun delete --force web",
+		long: `What create has made is removed: the cgroup, the state, and with it the name. Hooks of poststop run then. A container that runs is an error without
+--force; one that was created and never started is killed.`,
+		example: `minirun delete web
+minirun delete --force web`,
 		setup: func(f *flags) action {
 			force := f.Bool("force", false, "kill the container if it runs; that there is none is no error")
 			f.alias("f", "force")

@@ -23,6 +23,12 @@ type execFlags struct {
 func execCommand() command {
 	return command{
 		name: "exec", args: "ID COMMAND [ARGUMENT...]", short: "run another program in a running container",
+		long: `The program starts in all namespaces of the container and in its cgroup, with the user, environment, working directory, capabilities and limits of the
+container's own process, as far as the flags do not say otherwise, or with those of the file of --process. What follows the id is the program's own: flags
+come before.`,
+		exit: []exitStatus{
+			{-1, "the program's own, or 128 and the number of the signal that ended it"}, {0, "success, with --detach: the program runs"}, {255, "a failure of minirun"},
+		},
 		example: "minirun exec -t web sh",
 		setup: func(f *flags) action {
 			var c execFlags

@@ -9,7 +9,9 @@ import (
 func featuresCommand() command {
 	return command{
 		name: "features", args: "", short: "print what this runtime can do, as JSON",
-		example: "minirun features",
+		long: `The document is that of the specification, features.md: what this program can do on any host. Whether the present host can do it is the matter of
+check.`,
+		example: "minirun features | jq .linux.seccomp",
 		setup: func(*flags) action {
 			return func(ctx context.Context, a *app, args []string) (int, error) {
 				if len(args) != 0 {

@@ -11,6 +11,7 @@ import (
 func killCommand() command {
 	return command{
 		name: "kill", args: "ID [SIGNAL]", short: "send a signal (default TERM) to a container's first process",
+		long:    `SIGNAL is a name, with or without SIG, or a number. A container that has stopped is an error, "container not running", except with --all.`,
 		example: "minirun kill web KILL",
 		setup: func(f *flags) action {
 			all := f.Bool("all", false, "send it to every process of the container")

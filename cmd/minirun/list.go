@@ -15,7 +15,10 @@ import (
 func listCommand() command {
 	return command{
 		name: "list", args: "", short: "list the containers of the root directory",
-		example: "minirun list --format json",
+		long: `The table has the columns ID, PID, STATUS, BUNDLE, CREATED and OWNER. A root directory that is not there has no containers; one that was given
+with --root must be there.`,
+		example: `minirun list
+minirun --root /run/web list --format json`,
 		setup: func(f *flags) action {
 			format := f.String("format", "table", "table or json")
 			f.alias("f", "format")

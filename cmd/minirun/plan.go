@@ -12,7 +12,10 @@ import (
 func planCommand() command {
 	return command{
 		name: "plan", args: "[ID]", short: "print what create would do, without doing it",
-		example: "minirun plan --bundle /srv/web",
+		long: `The plan is the ordered list of all steps from an empty name to the running program: those of the host's side, and those of the init in the
+container's namespaces, each with the field of the configuration that it is there for. Nothing is made.`,
+		example: `minirun plan --bundle /srv/web
+minirun plan -b /srv/web --format json | jq '.[] | select(.side == "host")'`,
 		setup: func(f *flags) action {
 			bundle := f.String("bundle", ".", "directory of the bundle")
 			f.alias("b", "bundle")

@@ -13,6 +13,8 @@ import (
 func psCommand() command {
 	return command{
 		name: "ps", args: "ID [PS OPTION...]", short: "list the processes of a container",
+		long: `The processes are those in the container's cgroup. The table is that of ps(1), which gets the options after the id; the default is -ef. As JSON it is an
+array of process ids.`,
 		example: "minirun ps web -ef",
 		setup: func(f *flags) action {
 			format := f.String("format", "table", "table or json")

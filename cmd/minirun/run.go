@@ -16,7 +16,15 @@ type runFlags struct {
 func runCommand() command {
 	return command{
 		name: "run", args: "ID", short: "make a container and run its program",
-		example: "minirun run --bundle /srv/web web",
+		long: `This is create and start at once and, in the foreground, waiting for the end and delete. Signals are passed on to the program, and with
+process.terminal the caller's terminal becomes the program's.
+
+With --detach the call ends as soon as the program runs; the container stays until delete.`,
+		exit: []exitStatus{
+			{-1, "the program's own, or 128 and the number of the signal that ended it"}, {0, "success, with --detach: the program runs"}, {1, "a failure of minirun"},
+		},
+		example: `minirun run --bundle /srv/web web
+minirun run --detach -b /srv/web --pid-file /run/web.pid web`,
 		setup: func(f *flags) action {
 			var c runFlags
 			c.register(f)

@@ -14,7 +14,10 @@ import (
 func specCommand() command {
 	return command{
 		name: "spec", args: "", short: "write a config.json to start from",
-		example: "minirun spec --bundle /srv/web",
+		long: `The file config.json is written into the bundle's directory, with a configuration that runs a shell in the root file system "rootfs". A file that is
+there is not overwritten.`,
+		example: `minirun spec --bundle /srv/web
+minirun spec --rootless`,
 		setup: func(f *flags) action {
 			bundle := f.String("bundle", ".", "directory of the bundle")
 			f.alias("b", "bundle")

@@ -9,6 +9,8 @@ import (
 func startCommand() command {
 	return command{
 		name: "start", args: "ID", short: "run the program of a created container",
+		long: `The program of process.args is executed, after the hooks of startContainer. An error of these, or of the execution, is the error of start. The
+standard streams are those that create was given.`,
 		example: "minirun start web",
 		setup: func(*flags) action {
 			return func(ctx context.Context, a *app, args []string) (int, error) {

@@ -34,6 +34,8 @@ func newStateJSON(s libcontainer.State, owner string) stateJSON {
 func stateCommand() command {
 	return command{
 		name: "state", args: "ID", short: "print the state of a container as JSON",
+		long: `The document has the fields of the specification (ociVersion, id, status, pid, bundle, annotations) and beside them rootfs, created and owner. The status
+is creating, created, running, paused or stopped.`,
 		example: "minirun state web",
 		setup: func(*flags) action {
 			return func(ctx context.Context, a *app, args []string) (int, error) {

@@ -103,12 +103,6 @@ func (c *checker) has(kind specs.LinuxNamespaceType) (joined string, ok bool) {
 	return "", false
 }
 
-// owns tells whether a new namespace of the kind is made.
-func (c *checker) owns(kind specs.LinuxNamespaceType) bool {
-	joined, ok := c.has(kind)
-	return ok && joined == ""
-}
-
 // exists tells whether there is something at a path, following links. Errors other than "not there" count as yes: then it is not known.
 func exists(p string) bool {
 	var st unix.Stat_t
