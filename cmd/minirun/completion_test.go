@@ -44,7 +44,7 @@ func TestComplete(t *testing.T) {
 		{"exec web ls --", "", pathFile},
 		{"exec -- web _", "", pathFile},
 		{"kill web T", "TERM TRAP TSTP TTIN TTOU", ""},
-		{"help ch", "check", ""},
+		{"help che", "check checkpoint", ""},
 		{"completion _", "bash fish zsh", ""},
 		{"start _", "", ""},
 	} {
