@@ -59,7 +59,7 @@ test-integration: build ## run the tests that make containers, as root (compiled
 		-timeout $(TIMEOUT) $(TESTEXEC) $(TESTFLAGS) ./...
 
 test-differential: deps ## compare the cgroups with those of another library, as root (a module of its own)
-	GOWORK=off $(GO) run ./tests/tools/gotest -C tests/differential -tags integration -count=1 -timeout $(TIMEOUT) $(TESTEXEC) $(TESTFLAGS) .
+	GOWORK=off $(GO) run ./tests/tools/gotest -C tests/differential $$(tests/tools/modcopy) -tags integration -count=1 -timeout $(TIMEOUT) $(TESTEXEC) $(TESTFLAGS) .
 
 test-vm: build ## run the integration tests on pure cgroup v2 in a small virtual machine
 	@tests/tools/deps vm
@@ -74,7 +74,7 @@ bench: build ## measure minirun beside runc and crun (BENCHFLAGS='-n 100 -only r
 	$(ASROOT) bin/bench -minirun $(CURDIR)/$(BINARY) -cc $(STATIC_CC) $(BENCHFLAGS)
 
 bench-cgroups: deps ## measure the making and removing of a cgroup beside two other libraries, as root
-	cd tests/differential && GOWORK=off $(GO) test $(TESTEXEC) -tags integration -count=1 -v -run TestSystemCalls -bench Life -benchtime 500x .
+	GOWORK=off $(GO) test -C tests/differential $$(tests/tools/modcopy) $(TESTEXEC) -tags integration -count=1 -v -run TestSystemCalls -bench Life -benchtime 500x .
 
 lint: deps ## check format, vet, staticcheck, shellcheck, imports, and the warnings of the C compilers
 	@tests/tools/checks

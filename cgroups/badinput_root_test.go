@@ -87,7 +87,7 @@ func TestUpdateRefused(t *testing.T) {
 		{
 			"cpu", `{"cpu":{"idle":1}}`, `{"cpu":{"shares":700}}`,
 			"linux.resources.cpu.shares: write 700 to cpu.shares of PATH: invalid argument (the cgroup is idle (cpu.idle))",
-			"linux.resources.cpu.shares: write 78 to cpu.weight of PATH: invalid argument (the cgroup is idle (cpu.idle))",
+			"linux.resources.cpu.shares: write 75 to cpu.weight of PATH: invalid argument (the cgroup is idle (cpu.idle))",
 		},
 	} {
 		t.Run(c.controller, func(t *testing.T) {

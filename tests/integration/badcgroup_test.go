@@ -87,7 +87,7 @@ func badLimits() []badCase {
 				r.BlockIO = &specs.LinuxBlockIO{ThrottleReadBpsDevice: []specs.LinuxThrottleDevice{{Rate: 7}}}
 				r.BlockIO.ThrottleReadBpsDevice[0].Major = 4000
 			})},
-			want: "linux.resources.blockIO.throttleReadBpsDevice[0]: write 4000:0 " + either("blkio", "7 to blkio.throttle.read_bps_device", "7") +
+			want: "linux.resources.blockIO.throttleReadBpsDevice[0]: write 4000:0 " + either("io", "7 to blkio.throttle.read_bps_device", "rbps=7 to io.max") +
 				" of PATH: no such device (no such block device)",
 		},
 		{
