@@ -55,6 +55,7 @@ test-unit: deps ## run the tests that need neither root nor network
 	$(GO) run ./tests/tools/gotest -timeout $(TIMEOUT) $(TESTFLAGS) ./...
 
 test-integration: build ## run the tests that make containers, as root (compiled by the caller, run through sudo)
+	criu=$$(tests/tools/criu) && PATH="$${criu:+$$criu:}$$PATH" \
 	MINIRUN=$(CURDIR)/$(BINARY) $(GO) run ./tests/tools/gotest -progress -tags integration -count=1 -p 1 \
 		-timeout $(TIMEOUT) $(TESTEXEC) $(TESTFLAGS) ./...
 

@@ -86,8 +86,18 @@ type CheckpointOptions struct {
 type savedContainer struct {
 	Version int          `json:"version"`
 	Mounts  []savedMount `json:"mounts"`
-	// Streams are by what CRIU knows the three standard streams; empty: it opens them again by itself.
-	Streams [3]string `json:"streams"`
+	// Streams are the three standard streams.
+	Streams [3]savedStream `json:"streams"`
+}
+
+// savedStream is a standard stream that comes from outside the container.
+type savedStream struct {
+	// Key is by what CRIU knows it; empty: it opens it again by itself.
+	Key string `json:"key,omitempty"`
+	// Type is the file type (the S_IFMT part of st_mode, inode(7)) where it was a file, and Size a regular file's size: CRIU puts
+	// nothing else in its place.
+	Type uint32 `json:"type,omitempty"`
+	Size int64  `json:"size,omitempty"`
 }
 
 // Checkpoint writes the container's processes to files with CRIU (criu(8), which must be installed), for Runtime.Restore to bring them

@@ -90,7 +90,7 @@ func (s *savedContainer) streams(pid int, mounts []mountEntry, opts *criu.Option
 			return err
 		}
 		if strings.HasPrefix(link, "pipe:[") {
-			s.Streams[fd] = link
+			s.Streams[fd].Key = link
 			continue
 		}
 		if !strings.HasPrefix(link, "/") {
@@ -108,7 +108,10 @@ func (s *savedContainer) streams(pid int, mounts []mountEntry, opts *criu.Option
 			return fmt.Errorf("stat %s: %w", at, err)
 		}
 		key := fmt.Sprintf("file[%x:%x]", id, st.Ino)
-		s.Streams[fd] = key
+		s.Streams[fd] = savedStream{Key: key, Type: st.Mode & unix.S_IFMT}
+		if s.Streams[fd].Type == unix.S_IFREG {
+			s.Streams[fd].Size = st.Size
+		}
 		if !slices.Contains(opts.External, key) {
 			opts.External = append(opts.External, key)
 		}

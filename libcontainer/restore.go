@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"runtime"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -120,22 +119,8 @@ func (m *restorer) restore(ctx context.Context, opts *criu.Options) error {
 	if err := os.Mkdir(opts.Root, 0o700); err != nil {
 		return fmt.Errorf("state directory: %w", err)
 	}
-	std, err := m.standardStreams()
-	if err != nil {
+	if err := m.streams(opts); err != nil {
 		return err
-	}
-	for i, key := range m.saved.Streams {
-		f := std[i]
-		if key == "" {
-			continue
-		}
-		// CRIU puts a file where its reader was, and cannot with a pipe: the program had no pipe there, so it misses nothing.
-		if _, err := unix.Seek(int(f.Fd()), 0, unix.SEEK_CUR); err != nil && strings.HasPrefix(key, "file") {
-			if f, err = m.null(); err != nil {
-				return err
-			}
-		}
-		opts.Inherit = append(opts.Inherit, criu.InheritFD{Key: key, FD: m.criu.Hand(f)})
 	}
 	files, err := m.namespaces(opts)
 	defer closeFiles(files)
@@ -157,6 +142,34 @@ func (m *restorer) restore(ctx context.Context, opts *criu.Options) error {
 	}
 	if m.pid == 0 {
 		return errors.New("criu did not name the restored process")
+	}
+	return nil
+}
+
+// streams gives CRIU the standard streams in place of those that were saved.
+func (m *restorer) streams(opts *criu.Options) error {
+	std, err := m.standardStreams()
+	if err != nil {
+		return err
+	}
+	for i, s := range m.saved.Streams {
+		if s.Key == "" {
+			continue
+		}
+		f := std[i]
+		var st unix.Stat_t
+		if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+			return fmt.Errorf("descriptor %d: %w", i, err)
+		}
+		switch same := st.Mode&unix.S_IFMT == s.Type; {
+		case s.Type == unix.S_IFREG && (!same || st.Size != s.Size):
+			return fmt.Errorf("descriptor %d: it was a regular file of %d bytes when the checkpoint was made, and must be that again", i, s.Size)
+		case s.Type != 0 && !same: // the program had the null device, or some other; it misses nothing
+			if f, err = m.null(); err != nil {
+				return err
+			}
+		}
+		opts.Inherit = append(opts.Inherit, criu.InheritFD{Key: s.Key, FD: m.criu.Hand(f)})
 	}
 	return nil
 }
@@ -368,9 +381,9 @@ func readSaved(dir string) (*savedContainer, error) {
 	if s.Version != 1 {
 		return nil, fmt.Errorf("image path: %s: version %d, this program knows 1", path, s.Version)
 	}
-	for i, key := range s.Streams {
-		if key != "" && !streamKey.MatchString(key) {
-			return nil, fmt.Errorf("image path: %s: streams[%d]: %q is no descriptor", path, i, key)
+	for i, stream := range s.Streams {
+		if stream.Key != "" && !streamKey.MatchString(stream.Key) {
+			return nil, fmt.Errorf("image path: %s: streams[%d]: %q is no descriptor", path, i, stream.Key)
 		}
 	}
 	return s, nil
