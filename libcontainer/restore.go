@@ -53,12 +53,11 @@ func (r *Runtime) Restore(ctx context.Context, id string, o RestoreOptions) (*Co
 // restorer holds what a restore has made so far.
 type restorer struct {
 	runner
-	o       *RestoreOptions
-	p       *prepared
-	saved   *savedContainer
-	criu    *criu.Process
-	pid     int
-	deliver error // of the terminal
+	o     *RestoreOptions
+	p     *prepared
+	saved *savedContainer
+	criu  *criu.Process
+	pid   int
 }
 
 func (r *Runtime) restore(ctx context.Context, id string, o *RestoreOptions) (*Container, error) {
