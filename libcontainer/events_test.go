@@ -5,10 +5,13 @@ import (
 	"errors"
 	"os/exec"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/minirun/minirun/cgroups"
 )
 
 // eventsOf returns a container whose first process is one that anybody can make. It has no cgroup.
@@ -106,12 +109,23 @@ func TestEventsStatsWithoutCgroup(t *testing.T) {
 	}
 	for range 3 {
 		e, ok := receive(t, ch)
-		if !ok || e.Type != EventStats || e.Stats != nil || !errors.Is(e.Err, ErrNotRunning) {
+		if !ok || e.Type != EventStats || e.Stats != nil || e.Err == nil || !strings.Contains(e.Err.Error(), "has no cgroup") {
 			t.Errorf("%+v", e)
 		}
 	}
-	if _, err := c.Stats(ctx); !errors.Is(err, ErrNotRunning) || !errors.Is(err, unix.ENOENT) {
+	if _, err := c.Stats(ctx); err == nil || !strings.Contains(err.Error(), "has no cgroup") {
 		t.Errorf("Stats: %v", err)
+	}
+	rec, err := c.dir.readRecord()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec.Cgroup = &cgroups.Record{Dirs: []cgroups.Dir{{Version: 2, MountPoint: t.TempDir(), Path: "/gone"}}}
+	if err := c.dir.writeRecord(rec); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Stats(ctx); !errors.Is(err, ErrNotRunning) || !errors.Is(err, unix.ENOENT) {
+		t.Errorf("Stats of a cgroup that is gone: %v", err)
 	}
 	cancel()
 	if _, err := c.Stats(ctx); !errors.Is(err, context.Canceled) {

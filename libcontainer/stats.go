@@ -20,7 +20,8 @@ type Stats struct {
 }
 
 // Stats reads what the container has used since it was made. It also works for a stopped container, whose cgroup is there until Delete: an OOM
-// kill of its first process, for instance, can still be seen. ErrNotRunning: there is no cgroup (any more).
+// kill of its first process, for instance, can still be seen. ErrNotRunning: the cgroup is gone. A container without a cgroup has no
+// statistics, which is another error.
 func (c *Container) Stats(ctx context.Context) (Stats, error) {
 	rec, err := c.reload()
 	if err == nil {
@@ -37,6 +38,9 @@ func (c *Container) Stats(ctx context.Context) (Stats, error) {
 }
 
 func (r *record) stats() (Stats, error) {
+	if r.Cgroup == nil || len(r.Cgroup.Dirs) == 0 {
+		return Stats{}, errors.New("the container has no cgroup, which would count")
+	}
 	cg := r.openCgroup()
 	defer cg.Close()
 	now := time.Now()

@@ -224,7 +224,7 @@ func (b *box) sameShape(path string, theirs, ours any) {
 			return
 		}
 		for key, value := range theirs {
-			if at := filepath.Join(path, key); at == "data/memory/raw" || at == "data/blkio" {
+			if at := filepath.Join(path, key); at == "data/memory/raw" || at == "data/memory/cache" || at == "data/blkio" {
 				continue
 			} else if mine, ok := m[key]; ok {
 				b.sameShape(at, value, mine)
