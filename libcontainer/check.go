@@ -41,7 +41,7 @@ func (r *Runtime) Check(ctx context.Context, o CreateOptions) (*specs.Report, er
 		})
 	}
 	var warnings []string
-	quiet := &Runtime{root: r.root, rootless: r.rootless, warn: func(text string) { warnings = append(warnings, text) }}
+	quiet := &Runtime{root: r.root, rootless: r.rootless, rdt: r.rdt, warn: func(text string) { warnings = append(warnings, text) }}
 	facts, err := quiet.facts(ctx, "")
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/minirun/minirun/cgroups"
+	"github.com/minirun/minirun/cgroups/resctrl"
 	"github.com/minirun/minirun/nsenter"
 	"github.com/minirun/minirun/rootfs"
 	"github.com/minirun/minirun/specs"
@@ -34,6 +35,7 @@ type hostFacts struct {
 	joined func(path string) (joinedUser, error)
 	// noCgroup is why the caller may not make a cgroup there; asked only when rootless.
 	noCgroup func(cgroups.Dir) error
+	resctrl  func() (*resctrl.FS, error)
 }
 
 // planOptions are what a plan depends on beside the configuration.
@@ -66,6 +68,7 @@ type compiler struct {
 	ids    userMaps // of the user namespace that the program will be in; empty: all ids
 	root   *rootfs.Rootfs
 	cgroup cgroupPlan
+	rdt    *resctrl.Group // nil without linux.intelRdt
 	filter *seccompProgram
 	caps   capabilities
 
@@ -96,9 +99,9 @@ func compileCreate(spec *specs.Spec, facts *hostFacts, o planOptions, warn func(
 
 // compileAll compiles the parts, each in any case: what is wrong in one says nothing about the others.
 func (c *compiler) compileAll() {
-	c.unsupported()
 	c.compileNamespaces()
 	c.compileCgroup()
+	c.compileRdt()
 	if c.ns.own(unix.CLONE_NEWNS) {
 		c.compileRoot()
 	}

@@ -237,5 +237,6 @@ func newRecord(id string, o planOptions, spec *specs.Spec, c *compiler) *record 
 		cg := c.cgroup.record
 		rec.Cgroup = &cg
 	}
+	rec.Rdt = c.rdt
 	return rec
 }

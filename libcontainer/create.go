@@ -179,6 +179,9 @@ func (m *runner) undo(ctx context.Context, spec *specs.Spec) error {
 	if m.cgroup != nil {
 		errs = append(errs, m.cgroup.Destroy(ctx))
 	}
+	if m.undoRdt != nil {
+		errs = append(errs, m.undoRdt())
+	}
 	if m.hooks {
 		m.rt.poststop(ctx, spec, m.rec)
 	}
@@ -225,7 +228,7 @@ func (r *Runtime) removeLocked(ctx context.Context, dir *stateDir, rec *record, 
 			return err
 		}
 	}
-	if err := r.removeCgroup(ctx, rec); err != nil {
+	if err := errors.Join(r.removeCgroup(ctx, rec), r.removeRdt(rec)); err != nil {
 		return err
 	}
 	var spec *specs.Spec

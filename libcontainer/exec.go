@@ -142,7 +142,7 @@ func (c *Container) execRunner(ctx context.Context, rec *record, spec *specs.Spe
 func compileExec(spec *specs.Spec, p *specs.Process, rec *record, facts *hostFacts, o planOptions, warn func(string)) (*compiler, error) {
 	c := newCompiler(spec, p, facts, o, warn)
 	c.exec = &execTarget{namespaces: rec.Namespaces, ids: o.ids}
-	c.unsupported()
+	c.rdt = rec.Rdt
 	c.containerFD = c.slot()
 	c.compileJoin()
 	if rec.Cgroup != nil {

@@ -39,6 +39,7 @@ func (r *Runtime) facts(ctx context.Context, cache string) (*hostFacts, error) {
 	}
 	f.joined = func(path string) (joinedUser, error) { return r.joinedUser(ctx, path) }
 	f.noCgroup = host.Denied
+	f.resctrl = r.resctrl
 	f.seccomp = func(s *specs.LinuxSeccomp) (*seccompProgram, error) {
 		p, warnings, err := seccomp.Compile(s, cache)
 		if err != nil {

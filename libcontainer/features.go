@@ -15,26 +15,11 @@ func Features() *specs.Features {
 		CgroupV1:     true, CgroupV2: true, CgroupSystemd: true, CgroupSystemdUser: true, CgroupRdma: true,
 		Seccomp:  info.Enabled,
 		Apparmor: true, Selinux: true,
+		IntelRdt: true, IntelRdtSchemata: true, IntelRdtMonitoring: true,
 		IDMap: true, MemoryPolicy: true, NetDevices: true,
 	}
 	for _, f := range info.SupportedFlags {
 		s.SeccompFlags = append(s.SeccompFlags, specs.LinuxSeccompFlag(f))
 	}
 	return specs.NewFeatures(s)
-}
-
-// unsupported names the fields of the specification that this version does not carry out. Ignoring one silently would give a
-// container that is not what was asked for.
-func (c *compiler) unsupported() {
-	l := c.linux()
-	for _, f := range []struct {
-		name string
-		set  bool
-	}{
-		{"linux.intelRdt", l.IntelRdt != nil},
-	} {
-		if f.set {
-			c.fail(f.name, "this version does not support it")
-		}
-	}
 }

@@ -3,6 +3,7 @@ package libcontainer
 import (
 	"os"
 
+	"github.com/minirun/minirun/cgroups/resctrl"
 	"github.com/minirun/minirun/specs"
 )
 
@@ -17,6 +18,8 @@ type Options struct {
 	// Warn, if not nil, is called for everything that is odd but no error: an unknown capability, a limit that the host ignores. The
 	// text is one line and names the field. It may be called from any goroutine.
 	Warn func(text string)
+	// Resctrl is the resctrl file system for linux.intelRdt. nil is the one that is mounted.
+	Resctrl *resctrl.FS
 	// Debug, if not nil, is called for every step of a plan before it is carried out or waited for.
 	Debug func(text string)
 }

@@ -30,6 +30,8 @@ var orderRules = []struct {
 	early, late func(nsenter.Item) bool
 }{
 	{"the state is on disk before anything exists", is[hostRecordState], oneOf(is[hostMakeCgroup], is[hostSpawn], is[hostOpenNamespace])},
+	{"the state is on disk before a resctrl group exists", is[hostRecordState], is[hostMakeRdt]},
+	{"the process is in its resctrl group before anything of the container runs", is[hostJoinRdt], oneOf(isRuntimeHook, is[nsenter.HookRun], is[nsenter.SyncCreated], is[nsenter.ProcExec])},
 	{"namespaces stand before anything is mounted", oneOf(is[nsenter.NsSetns], is[nsenter.ProcFork]), oneOf(is[nsenter.RootOpen], is[nsenter.RootAttach], is[nsenter.MountFs], is[nsenter.MountBind], is[nsenter.MountLegacy])},
 	{"a mount with the caller's rights is made before they are given up", is[nsenter.MountMake], oneOf(isUserUnshare, is[nsenter.NsSetns])},
 	{"nothing propagates to the host", is[nsenter.MountPropagation], oneOf(is[nsenter.MountFs], is[nsenter.MountBind])},

@@ -20,6 +20,7 @@ func (c *compiler) planCreate() {
 	c.openNamespaces()    // host: namespaces to join
 	c.openSources()       // host: bind sources, and a root, that the container's user may be unable to reach
 	c.makeCgroup()        // host: a version 2 directory, for the process to be born in
+	c.makeRdt()           // host: a group of the caches and memory bandwidth
 	c.spawn()             // host
 	c.limitCgroup()       // host: copy of the configuration, version 1 directories, limits, while the init begins
 	c.earlyMounts()       // init: filesystems with id mappings, which a container's root may not make

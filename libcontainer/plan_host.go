@@ -20,7 +20,7 @@ func (c *compiler) recordState() {
 // ready is where everything stands but the change of the root. The host side has the last word before the container is on its own: limits that
 // need its rights, the hooks of the runtime's namespace, the state with the process id.
 func (c *compiler) ready() {
-	steps := c.hostRlimits()
+	steps := append(c.hostRlimits(), c.joinRdt()...)
 	into := nsenter.NoSlot
 	if c.exec == nil {
 		h := c.hooks()

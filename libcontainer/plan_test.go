@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/minirun/minirun/cgroups"
+	"github.com/minirun/minirun/cgroups/resctrl"
 	"github.com/minirun/minirun/cgroups/systemd"
 	"github.com/minirun/minirun/nsenter"
 	"github.com/minirun/minirun/specs"
@@ -45,6 +46,7 @@ func testFacts(t testing.TB, layout string) *hostFacts {
 		seccomp: func(*specs.LinuxSeccomp) (*seccompProgram, error) {
 			return &seccompProgram{filter: make([]byte, 64)}, nil
 		},
+		resctrl: func() (*resctrl.FS, error) { return &resctrl.FS{Dir: "/sys/fs/resctrl"}, nil },
 		joined: func(string) (joinedUser, error) {
 			ids := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}
 			return joinedUser{userMaps: userMaps{uids: ids, gids: ids}}, nil
@@ -169,6 +171,11 @@ var planCases = []struct {
 		s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 3, Hard: 10}, {Type: "RLIMIT_CORE"}}
 		s.Process.ExecCPUAffinity = &specs.CPUAffinity{Initial: "0", Final: "1"} // of exec only
 	}},
+	{name: "rdt", layout: "v2", change: func(s *specs.Spec) {
+		s.Linux.IntelRdt = &specs.LinuxIntelRdt{
+			L3CacheSchema: "L3:0=f", MemBwSchema: "MB:0=20", Schemata: []string{"L2:0=f"}, EnableMonitoring: true,
+		}
+	}},
 	{name: "process", layout: "v2", change: func(s *specs.Spec) {
 		adj, mask := 500, uint32(0o77)
 		s.Process.OOMScoreAdj = &adj
@@ -203,7 +210,7 @@ func TestPlanGolden(t *testing.T) {
 
 func TestExecPlanGolden(t *testing.T) {
 	s := testSpec(func(s *specs.Spec) { s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow} })
-	rec := &record{Namespaces: unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWNET}
+	rec := &record{Namespaces: unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWNET, Rdt: &resctrl.Group{Name: "web"}}
 	o := planOptions{id: "web", bundle: "/bundle", run: true}
 	c, err := compileExec(s, s.Process, rec, testFacts(t, "v2"), o, func(string) {})
 	if err != nil {

@@ -37,6 +37,7 @@ type runner struct {
 	announced bool          // the pid file is written
 	waiting   bool          // the init waits to be started
 	foreign   bool          // the cgroup is somebody else's: nobody in it is to be killed
+	undoRdt   func() error  // takes the resctrl group back
 	hooks     bool          // a hook has been reached: poststop hooks belong to the undoing
 }
 

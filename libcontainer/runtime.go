@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/minirun/minirun/cgroups/resctrl"
 	"github.com/minirun/minirun/nsenter"
 )
 
@@ -22,6 +23,8 @@ type Runtime struct {
 
 	rootless *bool
 	userRoot bool // the root directory is in the user's runtime directory
+
+	rdt *resctrl.FS // nil: the one that is mounted
 
 	mu  sync.Mutex
 	exe *os.File // nsenter.OpenExecutable, made at first use
@@ -37,7 +40,7 @@ func New(o Options) (*Runtime, error) {
 	if warn == nil {
 		warn = func(string) {}
 	}
-	return &Runtime{root: root, warn: warn, debug: o.Debug, rootless: o.Rootless, userRoot: root != hostRoot && root == DefaultRoot()}, nil
+	return &Runtime{root: root, warn: warn, debug: o.Debug, rdt: o.Resctrl, rootless: o.Rootless, userRoot: root != hostRoot && root == DefaultRoot()}, nil
 }
 
 // Close gives the Runtime's descriptors back. Containers are not affected.

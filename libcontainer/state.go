@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/minirun/minirun/cgroups"
+	"github.com/minirun/minirun/cgroups/resctrl"
 	"github.com/minirun/minirun/specs"
 )
 
@@ -46,6 +47,8 @@ type record struct {
 	// Cgroup is where the cgroup is; it is recorded before it is made, and is cgroups.Pending then.
 	Cgroup      *cgroups.Record   `json:"cgroup,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
+	// Rdt is the container's resctrl group; it is recorded before it is made, and pending then.
+	Rdt *resctrl.Group `json:"rdt,omitempty"`
 	// Options that the plan depended on: with them the same plan can be compiled again, to word a failure after start.
 	NoPivot      bool `json:"noPivot,omitempty"`
 	NoNewKeyring bool `json:"noNewKeyring,omitempty"`

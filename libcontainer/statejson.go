@@ -32,6 +32,10 @@ func (r *record) encode() []byte {
 		j.key("annotations")
 		j.strings(r.Annotations)
 	}
+	if r.Rdt != nil {
+		j.key("rdt")
+		j.rdt(r.Rdt)
+	}
 	j.flag("noPivot", r.NoPivot)
 	j.flag("noNewKeyring", r.NoNewKeyring)
 	j.number("preserve", int64(r.Preserve))

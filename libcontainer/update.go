@@ -18,6 +18,7 @@ const resourcesFile = "resources.json"
 // inForce is the content of resourcesFile: what takes the place of the configuration's.
 type inForce struct {
 	Resources *specs.LinuxResources `json:"resources,omitempty"`
+	IntelRdt  *specs.LinuxIntelRdt  `json:"intelRdt,omitempty"`
 }
 
 // UpdateOptions say what of a container's resources changes.
@@ -26,6 +27,8 @@ type UpdateOptions struct {
 	// for shares, quotas, periods and weights, and -1 takes a limit away. A quota without a period keeps the period, and the other way
 	// round. Lists of devices, page sizes and files are merged entry by entry; device rules replace the old ones.
 	Resources *specs.LinuxResources
+	// IntelRdt are new schemata of linux.intelRdt, for a container that was made with it; its other fields must not be set.
+	IntelRdt *specs.LinuxIntelRdt
 }
 
 // Update changes the resources of a container that has not ended, all of them or none: when a value is refused, those of before are in
@@ -50,12 +53,18 @@ func (c *Container) Update(ctx context.Context, o UpdateOptions) error {
 
 // update prepares the new state before it touches the cgroup, so that all that can fail afterwards is a rename.
 func (c *Container) update(ctx context.Context, rec *record, spec *specs.Spec, o UpdateOptions) error {
-	var old *specs.LinuxResources
-	if spec.Linux != nil {
-		old = spec.Linux.Resources
+	var old inForce
+	if l := spec.Linux; l != nil {
+		old = inForce{l.Resources, l.IntelRdt}
 	}
-	next := inForce{Resources: mergeResources(old, o.Resources)}
-	writes, before, err := c.compileUpdate(old, next.Resources, o.Resources)
+	if err := checkRdtUpdate(rec, o.IntelRdt); err != nil {
+		return err
+	}
+	next := inForce{mergeResources(old.Resources, o.Resources), old.IntelRdt}
+	if o.IntelRdt != nil {
+		next.IntelRdt = mergeRdt(old.IntelRdt, o.IntelRdt)
+	}
+	writes, before, err := c.compileUpdate(old.Resources, next.Resources, o.Resources)
 	if err != nil {
 		return err
 	}
@@ -66,12 +75,16 @@ func (c *Container) update(ctx context.Context, rec *record, spec *specs.Spec, o
 	if err := c.dir.stageFile(resourcesFile, text); err != nil {
 		return err
 	}
-	undo, err := rec.setLimits(ctx, writes, before)
+	undoRdt, err := c.rt.setSchemata(rec, o.IntelRdt)
 	if err != nil {
 		return errors.Join(err, c.dir.dropStaged(resourcesFile))
 	}
+	undo, err := rec.setLimits(ctx, writes, before)
+	if err != nil {
+		return errors.Join(err, undoRdt(), c.dir.dropStaged(resourcesFile))
+	}
 	if err := c.dir.commitFile(resourcesFile); err != nil {
-		return errors.Join(err, undo())
+		return errors.Join(err, undo(), undoRdt())
 	}
 	return nil
 }
@@ -138,11 +151,9 @@ func (d *stateDir) readInForce(spec *specs.Spec) error {
 	if err != nil {
 		return fmt.Errorf("state file %s: %w", path, err)
 	}
-	if now.Resources != nil {
-		if spec.Linux == nil {
-			spec.Linux = &specs.Linux{}
-		}
-		spec.Linux.Resources = now.Resources
+	if spec.Linux == nil {
+		spec.Linux = &specs.Linux{}
 	}
+	spec.Linux.Resources, spec.Linux.IntelRdt = now.Resources, now.IntelRdt
 	return nil
 }

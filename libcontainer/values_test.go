@@ -2,11 +2,13 @@ package libcontainer
 
 import (
 	"encoding/hex"
+	"errors"
 	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/minirun/minirun/cgroups/resctrl"
 	"github.com/minirun/minirun/specs"
 )
 
@@ -113,15 +115,37 @@ func TestIOPriority(t *testing.T) {
 	}
 }
 
-func TestUnsupportedFieldsAreRefused(t *testing.T) {
-	s := testSpec(func(s *specs.Spec) {
-		s.Linux.IntelRdt = &specs.LinuxIntelRdt{}
-	})
-	const want = "linux.intelRdt: this version does not support it"
-	for range 20 { // the same text each time
-		_, err := compileCreate(s, testFacts(t, "v2"), planOptions{id: "web", bundle: "/bundle"}, func(string) {})
-		if err == nil || err.Error() != want {
-			t.Fatalf("error %v, want %s", err, want)
+func TestRdtWithoutResctrl(t *testing.T) {
+	s := testSpec(func(s *specs.Spec) { s.Linux.IntelRdt = &specs.LinuxIntelRdt{} })
+	facts := testFacts(t, "v2")
+	facts.resctrl = func() (*resctrl.FS, error) { return nil, resctrl.ErrNotMounted }
+	_, err := compileCreate(s, facts, planOptions{id: "web", bundle: "/bundle"}, func(string) {})
+	const want = "linux.intelRdt: no resctrl file system is mounted"
+	if !errors.Is(err, resctrl.ErrNotMounted) || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+func TestCheckRdtUpdate(t *testing.T) {
+	with, without := &record{Rdt: &resctrl.Group{}}, &record{}
+	for _, c := range []struct {
+		rec    *record
+		change *specs.LinuxIntelRdt
+		want   string
+	}{
+		{without, nil, ""},
+		{with, &specs.LinuxIntelRdt{L3CacheSchema: "L3:0=f", MemBwSchema: "MB:0=10", Schemata: []string{"L2:0=1"}}, ""},
+		{without, &specs.LinuxIntelRdt{L3CacheSchema: "L3:0=f"}, "linux.intelRdt: the container was made without it, so there is nothing to change"},
+		{with, &specs.LinuxIntelRdt{ClosID: "other"}, "linux.intelRdt: only the schemata can be changed"},
+		{with, &specs.LinuxIntelRdt{EnableMonitoring: true}, "linux.intelRdt: only the schemata can be changed"},
+		{with, &specs.LinuxIntelRdt{MemBwSchema: "x"}, `linux.intelRdt.memBwSchema: "x" is not one line that starts with "MB:"`},
+	} {
+		got := ""
+		if err := checkRdtUpdate(c.rec, c.change); err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%+v: %q, want %q", c.change, got, c.want)
 		}
 	}
 }

@@ -48,6 +48,20 @@ func ValidateResources(r *LinuxResources) *Report {
 	return &c.report
 }
 
+// ValidateIntelRdt checks a section linux.intelRdt by itself. The paths in the
+// report start with "linux.intelRdt", as in a configuration.
+func ValidateIntelRdt(r *LinuxIntelRdt) *Report {
+	c := &checker{}
+	linux := field(nil, "linux")
+	at := field(&linux, "intelRdt")
+	if r == nil {
+		c.fail(at, "must be set")
+		return &c.report
+	}
+	c.intelRdt(&at, r)
+	return &c.report
+}
+
 // checker collects the problems of one configuration.
 type checker struct {
 	report Report

@@ -26,6 +26,7 @@ func updateCommand() command {
 // updateFlags collect the resources that single flags ask for.
 type updateFlags struct {
 	file string
+	rdt  specs.LinuxIntelRdt
 	specs.LinuxResources
 }
 
@@ -47,6 +48,8 @@ func (u *updateFlags) register(f *flags) {
 	f.Func("memory-reservation", "memory that is kept under pressure: a size, -1 for no limit", size(&u.Memory.Reservation))
 	f.Func("memory-swap", "limit of memory and swap together: a size, -1 for no limit", size(&u.Memory.Swap))
 	f.Func("pids-limit", "greatest number of processes and threads, -1 for no limit", signed(&u.Pids.Limit))
+	f.StringVar(&u.rdt.L3CacheSchema, "l3-cache-schema", "", "masks of the L3 caches, such as L3:0=7f0;1=1f")
+	f.StringVar(&u.rdt.MemBwSchema, "mem-bw-schema", "", "memory bandwidth, such as MB:0=20;1=70")
 	//lint:ignore SA1019 callers still pass it
 	f.Func("kernel-memory", "ignored", size(&u.Memory.Kernel))
 	f.hide("kernel-memory")
@@ -64,6 +67,9 @@ func (u *updateFlags) update(ctx context.Context, a *app, args []string) error {
 		if o.Resources, err = u.load(a); err != nil {
 			return err
 		}
+	}
+	if u.rdt.L3CacheSchema != "" || u.rdt.MemBwSchema != "" {
+		o.IntelRdt = &u.rdt
 	}
 	c, err := a.load(ctx, "update", []string{id})
 	if err != nil {
