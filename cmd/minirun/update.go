@@ -14,6 +14,11 @@ import (
 func updateCommand() command {
 	return command{
 		name: "update", args: "ID", short: "change the resources of a container that runs",
+		long: `What is not given stays as it is: a quota keeps the period, a limit of memory that of memory and swap together. 0 means not given, but for --pids-limit,
+--cpu-burst and --cpu-idle. All values change or none: when one is refused, the old ones are in force again, and the error names the field, the file and the value.
+What has changed is kept in the state, so that the next update starts from it.
+
+With --resources the limits are those of the document, which is the linux.resources of a configuration. Device rules in it replace the container's.`,
 		example: "minirun update --memory 512m --pids-limit 100 web\nminirun update --resources - web < resources.json",
 		setup: func(f *flags) action {
 			u := &updateFlags{}
