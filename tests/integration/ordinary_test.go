@@ -100,7 +100,7 @@ func (b *box) rootless(s *specs.Spec) {
 	ids := []specs.LinuxIDMapping{{ContainerID: 0, HostID: uint32(b.as.uid), Size: 1}}
 	s.Linux.UIDMappings, s.Linux.GIDMappings = ids, ids
 	namespace(specs.UserNamespace, "")(s)
-	s.Linux.CgroupsPath, s.Linux.Resources = "", nil
+	s.Linux.CgroupsPath, s.Linux.Resources = "", &specs.LinuxResources{}
 	for i, m := range s.Mounts {
 		if m.Destination == "/dev/pts" {
 			s.Mounts[i].Options = m.Options[:len(m.Options)-1] // gid=5
@@ -122,4 +122,10 @@ func (b *box) withRanges(first, size uint32) {
 		fmt.Fprintf(&script, "mount --bind %s /etc/%s || exit; ", b.path(name), name)
 	}
 	b.as.before = []string{"unshare", "-m", "sh", "-c", script.String() + `exec "$@"`, "sh"}
+}
+
+// unshared puts a call of the user's behind unshare(1).
+func unshared(cmd *exec.Cmd, flags string) {
+	cmd.Args = append(append([]string{"unshare"}, strings.Fields(flags)...), cmd.Args...)
+	cmd.Path, cmd.Err = exec.LookPath("unshare")
 }
