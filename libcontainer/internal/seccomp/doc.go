@@ -24,4 +24,5 @@
 //     reported as a warning and are then refused by the default action.
 //   - "Two conditions on the same argument are joined by and". They are alternatives, as in other runtimes, and make every
 //     condition of the rule an alternative: libseccomp cannot express anything else.
+//   - "libseccomp compiles it all". Several rules of a system call with conditions of different kinds are compiled here, see conditions.go.
 package seccomp

@@ -9,7 +9,7 @@ import (
 )
 
 // formatVersion changes with everything that makes another program of the same profile, and with the form of the cache's files.
-const formatVersion = 1
+const formatVersion = 2
 
 // digest is the identity of a profile in the cache.
 type digest [sha256.Size]byte

@@ -3,10 +3,13 @@
 package seccomp
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -22,6 +25,7 @@ const supported = true
 type generated struct {
 	filter   []byte // array of struct sock_filter
 	last     []lastCall
+	own      []decision // of system calls that libseccomp was not asked about
 	warnings []Warning
 }
 
@@ -87,6 +91,7 @@ type generator struct {
 	tokens   []libseccomp.ScmpArch
 	last     []lastCall // one for each of archs
 	rules    int        // added
+	mixed    map[string][]variant
 	warnings []Warning
 }
 
@@ -97,7 +102,7 @@ func generate(pol *policy) (*generated, error) {
 		return nil, fmt.Errorf("linux.seccomp.defaultAction: libseccomp %s: %w", libraryVersion(), err)
 	}
 	defer filter.Release()
-	g := &generator{policy: pol, filter: filter}
+	g := &generator{policy: pol, filter: filter, mixed: pol.mixed()}
 	if err := g.addArchitectures(); err != nil {
 		return nil, err
 	}
@@ -114,7 +119,7 @@ func generate(pol *policy) (*generated, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &generated{filter: b, last: g.last, warnings: g.warnings}, nil
+	return &generated{filter: b, last: g.last, own: g.decisions(), warnings: g.warnings}, nil
 }
 
 // treeThreshold is the number of rules above which the filter becomes a binary tree instead of a list of comparisons. A tree has four
@@ -173,7 +178,7 @@ func (g *generator) addRule(r *rule) error {
 			continue
 		}
 		g.know(name)
-		if r.redundant {
+		if r.redundant || g.mixed[name] != nil && !g.multiplexed(name) {
 			continue
 		}
 		g.rules++
@@ -182,6 +187,36 @@ func (g *generator) addRule(r *rule) error {
 		}
 	}
 	return nil
+}
+
+// Numbers of libseccomp for calls that an architecture has inside of socketcall(2) or ipc(2).
+const (
+	firstMultiplexed = -224
+	lastMultiplexed  = -101
+)
+
+// multiplexed tells whether an architecture of the filter has a call inside of another one, 32-bit x86 above all. Only libseccomp knows how to
+// take that apart.
+func (g *generator) multiplexed(name string) bool {
+	return slices.ContainsFunc(g.tokens, func(token libseccomp.ScmpArch) bool {
+		nr, err := libseccomp.GetSyscallFromNameByArch(name, token)
+		return err == nil && nr >= firstMultiplexed && nr <= lastMultiplexed
+	})
+}
+
+// decisions are the mixed rules for each architecture that has the call by itself.
+func (g *generator) decisions() []decision {
+	var list []decision
+	for i, token := range g.tokens {
+		for _, name := range slices.Sorted(maps.Keys(g.mixed)) {
+			if nr, err := libseccomp.GetSyscallFromNameByArch(name, token); err == nil && nr >= 0 {
+				list = append(list, decision{g.archs[i], uint32(nr), g.mixed[name]})
+			}
+		}
+	}
+	// Those with one value of the architecture stand together: amd64 and x32.
+	slices.SortStableFunc(list, func(a, b decision) int { return cmp.Compare(a.arch.audit, b.arch.audit) })
+	return list
 }
 
 // know notes the number of a system call on every architecture.

@@ -60,6 +60,8 @@ type architecture struct {
 	// first is the lowest and end the number after the highest that the kernel gives to new system calls (0: no limit). MIPS
 	// starts each ABI at its own base; 32-bit ARM has private calls far above, which say nothing about the age of a profile.
 	first, end uint32
+	// narrow says that arguments have 32 bits.
+	narrow bool
 }
 
 // x32Bit is set in the numbers of x32's system calls (__X32_SYSCALL_BIT).
@@ -70,27 +72,27 @@ const armPrivate = 0x0f0000
 
 var architectures = []architecture{
 	{name: specs.ArchAARCH64, audit: unix.AUDIT_ARCH_AARCH64},
-	{name: specs.ArchARM, audit: unix.AUDIT_ARCH_ARM, end: armPrivate},
+	{name: specs.ArchARM, audit: unix.AUDIT_ARCH_ARM, end: armPrivate, narrow: true},
 	{name: specs.ArchLOONGARCH64, audit: unix.AUDIT_ARCH_LOONGARCH64},
-	{name: specs.ArchM68K, audit: unix.AUDIT_ARCH_M68K},
-	{name: specs.ArchMIPS, audit: unix.AUDIT_ARCH_MIPS, first: 4000},
+	{name: specs.ArchM68K, audit: unix.AUDIT_ARCH_M68K, narrow: true},
+	{name: specs.ArchMIPS, audit: unix.AUDIT_ARCH_MIPS, first: 4000, narrow: true},
 	{name: specs.ArchMIPS64, audit: unix.AUDIT_ARCH_MIPS64, first: 5000},
-	{name: specs.ArchMIPS64N32, audit: unix.AUDIT_ARCH_MIPS64N32, first: 6000},
-	{name: specs.ArchMIPSEL, audit: unix.AUDIT_ARCH_MIPSEL, first: 4000},
+	{name: specs.ArchMIPS64N32, audit: unix.AUDIT_ARCH_MIPS64N32, first: 6000, narrow: true},
+	{name: specs.ArchMIPSEL, audit: unix.AUDIT_ARCH_MIPSEL, first: 4000, narrow: true},
 	{name: specs.ArchMIPSEL64, audit: unix.AUDIT_ARCH_MIPSEL64, first: 5000},
-	{name: specs.ArchMIPSEL64N32, audit: unix.AUDIT_ARCH_MIPSEL64N32, first: 6000},
-	{name: specs.ArchPARISC, audit: unix.AUDIT_ARCH_PARISC},
+	{name: specs.ArchMIPSEL64N32, audit: unix.AUDIT_ARCH_MIPSEL64N32, first: 6000, narrow: true},
+	{name: specs.ArchPARISC, audit: unix.AUDIT_ARCH_PARISC, narrow: true},
 	{name: specs.ArchPARISC64, audit: unix.AUDIT_ARCH_PARISC64},
-	{name: specs.ArchPPC, audit: unix.AUDIT_ARCH_PPC},
+	{name: specs.ArchPPC, audit: unix.AUDIT_ARCH_PPC, narrow: true},
 	{name: specs.ArchPPC64, audit: unix.AUDIT_ARCH_PPC64},
 	{name: specs.ArchPPC64LE, audit: unix.AUDIT_ARCH_PPC64LE},
 	{name: specs.ArchRISCV64, audit: unix.AUDIT_ARCH_RISCV64},
-	{name: specs.ArchS390, audit: unix.AUDIT_ARCH_S390},
+	{name: specs.ArchS390, audit: unix.AUDIT_ARCH_S390, narrow: true},
 	{name: specs.ArchS390X, audit: unix.AUDIT_ARCH_S390X},
-	{name: specs.ArchSH, audit: unix.AUDIT_ARCH_SHEL},
-	{name: specs.ArchSHEB, audit: unix.AUDIT_ARCH_SH},
-	{name: specs.ArchX32, audit: unix.AUDIT_ARCH_X86_64, first: x32Bit},
-	{name: specs.ArchX86, audit: unix.AUDIT_ARCH_I386},
+	{name: specs.ArchSH, audit: unix.AUDIT_ARCH_SHEL, narrow: true},
+	{name: specs.ArchSHEB, audit: unix.AUDIT_ARCH_SH, narrow: true},
+	{name: specs.ArchX32, audit: unix.AUDIT_ARCH_X86_64, first: x32Bit, narrow: true},
+	{name: specs.ArchX86, audit: unix.AUDIT_ARCH_I386, narrow: true},
 	{name: specs.ArchX86_64, audit: unix.AUDIT_ARCH_X86_64, end: x32Bit},
 }
 

@@ -82,7 +82,7 @@ func compile(profile *specs.LinuxSeccomp) (*Program, []Warning, error) {
 	if pol.refuses() {
 		prog = refuseUnknown(prog, pol.defaultRet, g.last)
 	}
-	prog = optimize(prog)
+	prog = optimize(append(decide(g.own, pol.defaultRet), prog...))
 	if len(prog) > maxInsns {
 		return nil, nil, fmt.Errorf("linux.seccomp: the filter has %d instructions, the kernel takes at most %d", len(prog), maxInsns)
 	}

@@ -94,24 +94,59 @@ func plain(names []string) bool {
 }
 
 func randomArgs(r *rand.Rand) []specs.LinuxSeccompArg {
-	values := []uint64{0, 1, 2, 7, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x1234567890, 1 << 63, ^uint64(0)}
 	var args []specs.LinuxSeccompArg
-	// Alternatives are equalities here, as in real profiles. With alternatives of mixed operators (a1 < 2^63, a2 >= 1, a2 < 2^63) libseccomp 2.5.4
-	// makes a filter that misses some of them.
-	if r.IntN(4) == 0 {
+	if r.IntN(4) == 0 { // alternatives
 		for range 2 + r.IntN(3) {
-			args = append(args, specs.LinuxSeccompArg{Index: 2, Op: specs.OpEqualTo, Value: values[r.IntN(len(values))]})
+			args = append(args, randomArg(r, uint(1+r.IntN(2))))
 		}
 		return args
 	}
 	for _, index := range r.Perm(maxArgs)[:1+r.IntN(3)] {
-		a := specs.LinuxSeccompArg{Index: uint(index), Op: operators[r.IntN(len(operators))], Value: values[r.IntN(len(values))]}
-		if a.Op == specs.OpMaskedEqual {
-			a.ValueTwo = values[r.IntN(len(values))] & a.Value
-		}
-		args = append(args, a)
+		args = append(args, randomArg(r, uint(index)))
 	}
 	return args
+}
+
+func randomArg(r *rand.Rand, index uint) specs.LinuxSeccompArg {
+	values := []uint64{0, 1, 2, 7, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x1234567890, 1 << 63, ^uint64(0)}
+	a := specs.LinuxSeccompArg{Index: index, Op: operators[r.IntN(len(operators))], Value: values[r.IntN(len(values))]}
+	if a.Op == specs.OpMaskedEqual {
+		a.ValueTwo = values[r.IntN(len(values))] & a.Value
+	}
+	return a
+}
+
+// Rules of one system call with conditions of several kinds and with several actions: the first one that fits decides. libseccomp 2.5.4, asked about
+// them, makes filters that miss some.
+func TestMixedConditions(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	all := []specs.LinuxSeccompAction{specs.ActAllow, specs.ActLog, specs.ActTrap}
+	for n := range 150 {
+		profile := &specs.LinuxSeccomp{DefaultAction: specs.ActErrno, Architectures: []specs.Arch{specs.ArchX86_64, specs.ArchX86, specs.ArchX32}[r.IntN(3):]}
+		for range 2 + r.IntN(3) {
+			call := specs.LinuxSyscall{Names: []string{"prctl", "setpriority"}, Action: all[r.IntN(len(all))]}
+			for _, index := range r.Perm(3)[:1+r.IntN(2)] {
+				call.Args = append(call.Args, randomArg(r, uint(index)))
+			}
+			profile.Syscalls = append(profile.Syscalls, call)
+		}
+		prog, _ := mustCompile(t, profile)
+		ref := newReference(t, profile)
+		for _, d := range []*callData{
+			{nr: 157, arch: unix.AUDIT_ARCH_X86_64}, {nr: x32Bit | 157, arch: unix.AUDIT_ARCH_X86_64}, {nr: 172, arch: unix.AUDIT_ARCH_I386},
+			{nr: 141, arch: unix.AUDIT_ARCH_X86_64}, {nr: 97, arch: unix.AUDIT_ARCH_I386},
+		} {
+			for range 2000 {
+				for i := range 3 {
+					a := randomArg(r, 0)
+					d.args[i] = a.Value + uint64(r.IntN(3)) - 1
+				}
+				if got, want := mustRun(t, prog, d), ref.eval(t, d); got != want {
+					t.Fatalf("profile %d: %+v: arch %#x nr %#x args %#x: got %#x, want %#x", n, profile, d.arch, d.nr, d.args, got, want)
+				}
+			}
+		}
+	}
 }
 
 // Two conditions on one argument are alternatives, and make the others of the rule alternatives.
