@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/minirun/minirun/cgroups/systemd"
 	"github.com/minirun/minirun/libcontainer/internal/hostcheck"
 	"github.com/minirun/minirun/libcontainer/internal/seccomp"
 	"github.com/minirun/minirun/rootfs"
@@ -34,6 +35,10 @@ func (r *Runtime) Check(ctx context.Context, o CreateOptions) (*specs.Report, er
 			return nil, err
 		}
 	}
+	return r.check(ctx, o, bundle, spec, text)
+}
+
+func (r *Runtime) check(ctx context.Context, o CreateOptions, bundle string, spec *specs.Spec, text []byte) (*specs.Report, error) {
 	report := specs.Validate(spec)
 	for _, path := range specs.UnknownFields(text) {
 		report.Warnings = append(report.Warnings, &specs.FieldError{
@@ -46,10 +51,18 @@ func (r *Runtime) Check(ctx context.Context, o CreateOptions) (*specs.Report, er
 	if err != nil {
 		return nil, err
 	}
+	if o.SystemdCgroup {
+		var m *systemd.Manager
+		if facts.systemd, m, err = askSystemd(); err != nil {
+			report.Errors = append(report.Errors, &specs.FieldError{Path: "linux.cgroupsPath", Problem: "no systemd can be asked for a cgroup", Err: err})
+		} else {
+			m.Close()
+		}
+	}
 	c := newCompiler(spec, spec.Process, facts, planOptions{id: "check", bundle: bundle, noPivot: o.NoPivot, noNewKeyring: o.NoNewKeyring}, quiet.warn)
 	c.compileAll()
 	host := hostcheck.Check(&hostcheck.Input{
-		Spec: spec, Bundle: bundle, Capabilities: facts.caps, Cgroup: &c.cgroup.record, Writes: c.cgroup.writes,
+		Spec: spec, Bundle: bundle, Capabilities: facts.caps, Nested: facts.caller.nested, Cgroup: &c.cgroup.record, Writes: c.cgroup.writes,
 		SeccompFlags: seccomp.Info().SupportedFlags, Host: "/",
 	})
 	addTo(&report.Errors, c.errs, specs.Error)

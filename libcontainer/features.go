@@ -1,6 +1,7 @@
 package libcontainer
 
 import (
+	"github.com/minirun/minirun/cgroups/systemd"
 	"github.com/minirun/minirun/libcontainer/internal/seccomp"
 	"github.com/minirun/minirun/rootfs"
 	"github.com/minirun/minirun/specs"
@@ -17,9 +18,13 @@ func Features() *specs.Features {
 		Apparmor: true, Selinux: true,
 		IntelRdt: true, IntelRdtSchemata: true, IntelRdtMonitoring: true,
 		IDMap: true, MemoryPolicy: true, NetDevices: true,
+		UnsafeAnnotations: []string{criuConfigAnnotation, systemd.AnnotationPrefix},
 	}
 	for _, f := range info.SupportedFlags {
 		s.SeccompFlags = append(s.SeccompFlags, specs.LinuxSeccompFlag(f))
+	}
+	for _, a := range info.Archs {
+		s.SeccompArchs = append(s.SeccompArchs, specs.Arch(a))
 	}
 	return specs.NewFeatures(s)
 }

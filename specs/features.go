@@ -48,9 +48,11 @@ type Support struct {
 	// which kinds and drivers of cgroups, and whether RDMA limits, work.
 	CgroupV1, CgroupV2, CgroupSystemd, CgroupSystemdUser, CgroupRdma bool
 
-	// Seccomp says that filters can be loaded, SeccompFlags with which flags.
+	// Seccomp says that filters can be loaded, SeccompFlags with which flags,
+	// SeccompArchs for which architectures; nil for all known ones.
 	Seccomp      bool
 	SeccompFlags []LinuxSeccompFlag
+	SeccompArchs []Arch
 
 	// Apparmor and Selinux say that the labels are set.
 	Apparmor, Selinux bool
@@ -119,7 +121,10 @@ func seccompFeatures(s *Support) *FeaturesSeccomp {
 	if s.Seccomp {
 		f.Actions = sorted(SeccompActions())
 		f.Operators = sorted(SeccompOperators())
-		f.Archs = sorted(SeccompArchs())
+		f.Archs = sorted(s.SeccompArchs)
+		if s.SeccompArchs == nil {
+			f.Archs = sorted(SeccompArchs())
+		}
 		f.KnownFlags = sorted(SeccompFlags())
 		f.SupportedFlags = sorted(s.SeccompFlags)
 	}

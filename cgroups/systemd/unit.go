@@ -11,8 +11,8 @@ import (
 	"github.com/minirun/minirun/cgroups"
 )
 
-// annotationPrefix begins the annotations that are properties of the unit.
-const annotationPrefix = "org.systemd.property."
+// AnnotationPrefix begins the annotations that are properties of the unit.
+const AnnotationPrefix = "org.systemd.property."
 
 // UnitProperties returns what a scope of a container has whatever its limits are,
 // in order, then those of the limits, then extra ones, which win.
@@ -62,13 +62,13 @@ func Annotations(annotations map[string]string) ([]Property, error) {
 	var errs cgroups.FieldErrors
 	keys := make([]string, 0, len(annotations))
 	for k := range annotations {
-		if strings.HasPrefix(k, annotationPrefix) {
+		if strings.HasPrefix(k, AnnotationPrefix) {
 			keys = append(keys, k)
 		}
 	}
 	slices.Sort(keys)
 	for _, k := range keys {
-		p, err := parseProperty(strings.TrimPrefix(k, annotationPrefix), annotations[k])
+		p, err := parseProperty(strings.TrimPrefix(k, AnnotationPrefix), annotations[k])
 		if err != nil {
 			errs = append(errs, &cgroups.FieldError{Field: "annotations[" + k + "]", Err: err})
 			continue

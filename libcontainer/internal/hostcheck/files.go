@@ -65,6 +65,7 @@ func (c *checker) openRoot() {
 // devices are made by mknod(2) or, in a user namespace, bound from the host.
 func (c *checker) devices() {
 	_, userns := c.has(specs.UserNamespace)
+	userns = userns || c.Nested
 	for i := range c.linux.Devices {
 		d := &c.linux.Devices[i]
 		field := index("linux.devices", i)

@@ -23,6 +23,8 @@ type Input struct {
 	Bundle string
 	// Capabilities are those that the caller has, as a bit set.
 	Capabilities uint64
+	// Nested: the caller is in another user namespace than the host's first one.
+	Nested bool
 	// Cgroup is where the container's cgroup will be, nil where that is not known; Writes are its limits.
 	Cgroup *cgroups.Record
 	Writes []cgroups.Write

@@ -1,6 +1,8 @@
 package seccomp
 
 import (
+	"encoding/binary"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -29,7 +31,7 @@ func Info() Information {
 		info.Operators = append(info.Operators, string(o))
 	}
 	for i := range architectures {
-		if libraryKnows(&architectures[i]) {
+		if sameByteOrder(&architectures[i]) && libraryKnows(&architectures[i]) {
 			info.Archs = append(info.Archs, string(architectures[i].name))
 		}
 	}
@@ -40,6 +42,15 @@ func Info() Information {
 		}
 	}
 	return info
+}
+
+// auditLE is set in the AUDIT_ARCH_* values of architectures that are little-endian (__AUDIT_ARCH_LE).
+const auditLE = 0x40000000
+
+// sameByteOrder says whether filters of this machine can be for an architecture: one filter has one byte order.
+func sameByteOrder(a *architecture) bool {
+	little := binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+	return a.audit&auditLE != 0 == little
 }
 
 // kernelTakes says whether seccomp(2) knows a flag. The call has no filter and so changes nothing: it fails with EFAULT after the

@@ -276,7 +276,7 @@ func TestInfo(t *testing.T) {
 	for _, name := range info.Archs {
 		profile := small(0)
 		profile.Architectures = []specs.Arch{specs.Arch(name)}
-		if _, _, err := Compile(profile, ""); err != nil && !strings.HasSuffix(err.Error(), "has another byte order than this machine") {
+		if _, _, err := Compile(profile, ""); err != nil {
 			t.Error(err)
 		}
 	}
