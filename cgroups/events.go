@@ -31,8 +31,7 @@ const (
 	// EventMemoryMax is a use that was about to go above memory.max, where
 	// reclaiming may still have helped; version 2.
 	EventMemoryMax EventType = "memory-max"
-	// EventPidsMax is a fork that pids.max did not allow; since Linux 4.11 in
-	// version 2.
+	// EventPidsMax is a fork that pids.max did not allow, see PidsStats.
 	EventPidsMax EventType = "pids-max"
 )
 

@@ -39,7 +39,7 @@ type Usage struct {
 	// Limit is the most that may be used, or Unlimited.
 	Limit uint64
 	// Peak is the most that was used at a time. Version 2 has it for memory
-	// since Linux 5.19, for swap since 6.5, for pids since 6.11.
+	// since Linux 5.19 and for swap since 6.5.
 	Peak *uint64
 	// Failures is how often the limit was in the way.
 	Failures *uint64

@@ -10,8 +10,9 @@ import (
 
 // PidsStats is the number of processes and threads.
 type PidsStats struct {
-	// Usage counts tasks. Its Failures are the forks that were refused, in this
-	// cgroup or, before Linux 6.11, because of its own limit only.
+	// Usage counts tasks. Its Failures are the forks that were refused: in version
+	// 2 since Linux 6.11 because of the limit of this cgroup or of one below,
+	// otherwise those of processes in this cgroup itself, by whichever limit.
 	Usage
 }
 

@@ -250,3 +250,26 @@ func TestCpusetInStatistics(t *testing.T) {
 		}
 	}
 }
+
+// With the OOM killer off, processes wait for memory, which is an event too, and
+// go on when update gives them some. Version 2 has no such thing.
+func TestOOMKillerOff(t *testing.T) {
+	b := newBox(t)
+	limit := ptr(int64(16 << 20))
+	c := b.container(sleeping(), memory(specs.LinuxMemory{Limit: limit, Swap: limit, DisableOOMKiller: ptr(true)}))
+	if pureV2() {
+		c.run().fails(1, "linux.resources.memory.disableOOMKiller")
+		return
+	}
+	c.runDetached().ok()
+	l := c.listen("50ms")
+	b.until("statistics", func() bool { return l.has("stats") })
+	waiting := c.command("exec", c.id, "dd", "if=/dev/zero", "of=/dev/null", "bs=64M", "count=1")
+	b.start(waiting)
+	b.until("the event", func() bool { return l.has("oom") })
+	b.until("the wait", func() bool { return strings.Contains(c.knob("memory", "memory.oom_control", ""), "under_oom 1") })
+	c.update("--memory", "128m", "--memory-swap", "128m").ok()
+	equal(b, "exit code", b.waitCommand(waiting), 0)
+	c.kill("KILL").ok()
+	l.end()
+}
