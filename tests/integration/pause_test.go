@@ -188,3 +188,55 @@ func TestResumeBelowFrozen(t *testing.T) {
 	c.waitStatus("running")
 	c.deleteForce()
 }
+
+// Execs that begin while the container is paused and resumed all come to an end: they are refused, or run once it is resumed.
+func TestExecWhilePaused(t *testing.T) {
+	b := newBox(t)
+	c := b.sleeper()
+	stop, codes := make(chan struct{}), make(chan int)
+	go func() {
+		defer close(codes)
+		for {
+			select {
+			case <-stop:
+				return
+			case codes <- c.exec("true").code:
+			}
+		}
+	}()
+	ran, refused := 0, 0
+	for range rounds(40, 6) {
+		b.do("pause", c.id).ok()
+		time.Sleep(time.Duration(rand.IntN(int(scaled(5 * time.Millisecond)))))
+		b.do("resume", c.id).ok()
+		switch code := <-codes; code {
+		case 0:
+			ran++
+		case 255:
+			refused++
+		default:
+			b.Errorf("exec ended with %d", code)
+		}
+	}
+	close(stop)
+	for range codes { // the last one
+	}
+	if ran+refused == 0 {
+		b.Error("no exec has ended")
+	}
+	b.Logf("%d execs ran, %d were refused", ran, refused)
+}
+
+// An exec that waits in a paused container ends with the container.
+func TestDeleteWithWaitingExec(t *testing.T) {
+	b := newBox(t)
+	c := b.sleeper()
+	b.do("pause", c.id).ok()
+	cmd := c.command("exec", "--ignore-paused", c.id, "true")
+	b.start(cmd)
+	time.Sleep(scaled(30 * time.Millisecond))
+	c.deleteForce()
+	if code := b.waitCommand(cmd); code == 0 {
+		b.Error("the exec has run")
+	}
+}

@@ -4,11 +4,13 @@ package integration
 
 import (
 	"encoding/json"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -252,4 +254,45 @@ func TestUpdateAtOnce(t *testing.T) {
 	if !pureV2() {
 		equal(b, "cpu.shares", c.knob("cpu", "cpu.shares", ""), strconv.FormatUint(*kept.Resources.CPU.Shares, 10))
 	}
+}
+
+// A runtime killed in the middle of an update leaves a container that the next update finds as it is, and that can be deleted.
+func TestRuntimeKilledDuringUpdate(t *testing.T) {
+	b := newBox(t)
+	c := b.sleeper(limited())
+	for i := range rounds(30, 4) {
+		n := strconv.Itoa(20 + i)
+		cmd := c.command("update", "--pids-limit", n, "--memory", n+"m", "--memory-swap", n+"m", "--cpu-share", n, c.id)
+		b.start(cmd)
+		time.Sleep(time.Duration(rand.IntN(int(scaled(6 * time.Millisecond)))))
+		cmd.Process.Kill()
+		b.waitCommand(cmd)
+		equal(b, "status", c.state().Status, "running")
+	}
+	c.update("--pids-limit", "100", "--memory", "64m", "--memory-swap", "96m", "--cpu-share", "512").ok()
+	equal(b, "limits", c.limits(), byVersion(
+		"67108864 | 33554432 | 100663296 | 512 | 50000 | 100000 | 0 | 100",
+		"67108864 | 33554432 | 33554432 | 59 | 50000 100000 | 50000 100000 | 0 | 100"))
+}
+
+// A limit of a controller that nothing has asked for so far.
+func TestUpdateNewController(t *testing.T) {
+	b := newBox(t)
+	found, err := filepath.Glob("/sys/kernel/mm/hugepages/hugepages-2048kB")
+	if err != nil || len(found) == 0 {
+		t.Skip("this machine has no huge pages of 2 MB")
+	}
+	c := b.sleeper()
+	c.updateWith(`{"hugepageLimits":[{"pageSize":"2MB","limit":4194304}]}`).ok()
+	files, err := filepath.Glob(filepath.Join(c.cgroupDir("hugetlb"), "hugetlb.2MB.[lm]*"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, f := range files {
+		if strings.HasSuffix(f, ".max") || strings.HasSuffix(f, ".limit_in_bytes") {
+			equal(b, f, strings.TrimSpace(b.read(f)), "4194304")
+			return
+		}
+	}
+	b.Errorf("no limit among %v", files)
 }
