@@ -27,6 +27,7 @@ var (
 	errPlanSize = errors.New("plan is too large")
 	errNUL      = errors.New("a string holds a NUL byte")
 	errSlot     = errors.New("slot out of range")
+	errSlots    = fmt.Errorf("more than the %d descriptors that a plan can have (sources of mounts, most likely)", MaxSlots)
 )
 
 type encoder struct {
@@ -42,8 +43,11 @@ func (e *encoder) str(s string)  { e.u64(e.ref(s)) }
 func (e *encoder) blob(b []byte) { e.u64(e.raw(b)) }
 
 func (e *encoder) slot(s Slot) {
-	if s < NoSlot || s >= MaxSlots {
+	switch {
+	case s < NoSlot:
 		e.err = errSlot
+	case s >= MaxSlots:
+		e.err = errSlots
 	}
 	e.u64(uint64(int64(s)))
 }
@@ -129,7 +133,7 @@ func (p *Plan) encode(h header) ([]byte, error) {
 
 func (e *encoder) assemble(h header, n int) ([]byte, error) {
 	if len(h.slots) > MaxSlots {
-		return nil, errSlot
+		return nil, errSlots
 	}
 	slots := make([]byte, 0, 4*len(h.slots)+4)
 	for _, fd := range h.slots {

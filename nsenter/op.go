@@ -16,7 +16,7 @@ type Slot int32
 const NoSlot Slot = -1
 
 // MaxSlots is the number of slots that one plan may use.
-const MaxSlots = 1024
+const MaxSlots = 4096
 
 // InitStep tells which system call or check within an operation failed.
 type InitStep uint32

@@ -154,7 +154,7 @@ func TestPlanRefused(t *testing.T) {
 	}{
 		{"NUL in a string", UtsHostname{Name: "a\x00b"}, errNUL},
 		{"NUL in a list", ProcExec{Args: []string{"a", "b\x00"}}, errNUL},
-		{"slot too high", RootPivot{Root: MaxSlots}, errSlot},
+		{"slot too high", RootPivot{Root: MaxSlots}, errSlots},
 		{"slot too low", RootPivot{Root: -2}, errSlot},
 		{"too large", SeccompLoad{Filter: make([]byte, maxPlan)}, errPlanSize},
 	} {

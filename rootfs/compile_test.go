@@ -253,6 +253,15 @@ func TestIDMap(t *testing.T) {
 	}
 }
 
+// TestPlainCgroup2 has a version 2 hierarchy that is mounted as any filesystem: the container's cgroup must stand before.
+func TestPlainCgroup2(t *testing.T) {
+	r := compile(t, spec(mnt("/t", "tmpfs", "t", "mode=1"), mnt("/cg", "cgroup2", "cg", "ro nsdelegate")), plain())
+	expect(t, r.Mounts[1:], "mount.fs path=/cg fstype=cgroup2 source=cg options=[ro nsdelegate] attr=0x1 flags=1")
+	if r.FirstCgroup != 1 {
+		t.Errorf("the cgroup is needed from mount %d on", r.FirstCgroup)
+	}
+}
+
 func TestMountLabel(t *testing.T) {
 	s := spec(mnt("/proc", "proc", "proc", ""), mnt("/t", "tmpfs", "t", "mode=1"), mnt("/own", "tmpfs", "t", `mode=1 context="a:s0:c3,c4"`),
 		mnt("/old", "tmpfs", "t", "mode=1 silent"), mnt("/fs", "tmpfs", "t", "mode=1 rootcontext=b"))

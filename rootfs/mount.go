@@ -134,6 +134,9 @@ func (c *compiler) filesystem(m *mount) {
 			op.Flags |= nsenter.FlagMountCopyup
 		}
 	}
+	if m.Type == "cgroup2" {
+		c.firstCgroup() // what it shows as its root is where the process is
+	}
 	if !c.hostFallback(m, op) && !c.apart(m, op) {
 		add(&c.out.Mounts, m.field, op)
 	}

@@ -10,7 +10,7 @@
 #define PLAN_MAGIC 0x314c504du /* "MPL1" */
 #define PLAN_MAX (32u << 20)
 #define PLAN_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
-#define MAX_SLOTS 1024u
+#define MAX_SLOTS 4096u
 #define NO_SLOT UINT64_MAX
 #define MAX_LINKS 40 /* as the kernel follows, MAXSYMLINKS */
 #define MAX_PATH 4096u

@@ -108,7 +108,7 @@ _Noreturn void init_main(const long *stack);
 _Noreturn void init_main(const long *stack)
 {
 	const char *const *argv = (const char *const *)(stack + 1);
-	struct ctx c; /* not cleared as a whole: its slots are 8 KiB that most plans never touch */
+	struct ctx c; /* not cleared as a whole: its slots are 32 KiB that most plans never touch */
 	const struct plan_header *head;
 	const char *why;
 	uint32_t index;

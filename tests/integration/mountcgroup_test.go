@@ -68,6 +68,14 @@ func checkCgroupView(b *box, out string, writable, userns bool) {
 	}
 }
 
+// A version 2 hierarchy mounted by its own name shows the container's group as
+// its root when that is the cgroup namespace's.
+func TestMountCgroup2ByName(t *testing.T) {
+	b := newBox(t)
+	b.container(mount("/cg", "cgroup2", "cgroup", "nosuid", "noexec", "nodev"), namespace(specs.CgroupNamespace, ""),
+		script("cat /cg/cgroup.procs | head -1; ls -d /cg/*/ 2>/dev/null; true")).run().ok().prints("1\n")
+}
+
 // A bind of /sys brings the host's cgroups along; the cgroup mount that the
 // configuration has on top hides them, although other containers' groups
 // belong to the user of this one.

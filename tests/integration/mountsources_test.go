@@ -141,6 +141,11 @@ func TestManySources(t *testing.T) {
 	}
 	cmd.Args[2], cmd.Path = underTest(), path
 	b.finish(cmd).ok().prints("400\n")
+	for i := range 4000 {
+		mods = append(mods, mount(fmt.Sprintf("/more/%d", i), "bind", b.path("f"), "bind"))
+	}
+	c.configure(mods...)
+	c.run().fails(1, "more than the 4096 descriptors")
 }
 
 // Flags of the host's mounts stay in a user namespace, unless they are taken
