@@ -12,8 +12,8 @@
 // version 2, by itself through [Cgroup.JoinFiles] in version 1 (fast), or by
 // [Cgroup.Attach] (any process, slow for the first one in a while).
 // A [Record] is plain data: stored somewhere, it is enough for [Open] in a
-// later process, which can then freeze, kill, list and destroy. [Cgroup.Stats] tells
-// what was used, [Cgroup.Watch] what happens.
+// later process, which can then freeze, kill, list and destroy, or change limits by
+// [Cgroup.Update]. [Cgroup.Stats] tells what was used, [Cgroup.Watch] what happens.
 //
 // The package knows nothing of containers and keeps no state in the process:
 // everything about the machine is in the [Host] value.

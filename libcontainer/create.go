@@ -228,7 +228,10 @@ func (r *Runtime) removeLocked(ctx context.Context, dir *stateDir, rec *record, 
 			return err
 		}
 	}
-	if err := errors.Join(r.removeCgroup(ctx, rec), r.removeRdt(rec)); err != nil {
+	if err := r.removeCgroup(ctx, rec); err != nil {
+		return err
+	}
+	if err := r.removeRdt(rec); err != nil {
 		return err
 	}
 	var spec *specs.Spec

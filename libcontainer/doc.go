@@ -1,7 +1,8 @@
 // Package libcontainer makes, runs and removes containers from OCI bundles on Linux.
 //
 // A Runtime is a directory of containers. Create makes a container from a bundle and leaves it waiting; Start lets its program
-// run; Run does both at once. Exec starts another program inside, Signal, State, Processes and Delete do what they say. A container lives
+// run; Run does both at once. Exec starts another program inside, Signal, State, Processes, Pause,
+// Resume, Update, Stats and Delete do what they say. A container lives
 // on when the program that made it ends: Load finds it again from the state directory.
 //
 //	rt, err := libcontainer.New(libcontainer.Options{Root: "/run/myengine"})
