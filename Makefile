@@ -62,9 +62,11 @@ test-integration: build ## run the tests that make containers, as root (compiled
 test-differential: deps ## compare the cgroups with those of another library, as root (a module of its own)
 	GOWORK=off $(GO) run ./tests/tools/gotest -C tests/differential $$(tests/tools/modcopy) -tags integration -count=1 -timeout $(TIMEOUT) $(TESTEXEC) $(TESTFLAGS) .
 
-test-vm: build ## run the integration tests on pure cgroup v2 in a small virtual machine
+test-vm: build ## run the integration tests on pure cgroup v2 in a small virtual machine, and those of systemd under systemd
 	@tests/tools/deps vm
 	$(ASROOT) tests/vm/integration
+	$(ASROOT) tests/vm/integration --systemd --package tests/integration -- -run TestSystemd
+	$(ASROOT) tests/vm/integration --systemd --layout v1 --package tests/integration -- -run TestSystemd
 
 test-clients: build ## run Docker, containerd, Podman and Buildah on minirun, and on runc to compare
 	@tests/tools/deps clients

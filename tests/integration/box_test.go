@@ -21,6 +21,8 @@ type box struct {
 	state string // the --root of the test
 	born  time.Time
 	as    *ordinary // who calls the runtime; nil: root
+	// globals are flags before the command.
+	globals []string
 
 	mu         sync.Mutex
 	containers []*container

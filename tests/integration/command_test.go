@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -28,7 +29,7 @@ type result struct {
 
 // command prepares a call of the runtime with the test's --root.
 func (b *box) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(underTest(), append([]string{"--root", b.state}, args...)...)
+	cmd := exec.Command(underTest(), slices.Concat([]string{"--root", b.state}, b.globals, args)...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/root", b.marker()}
 	cmd.Dir = b.dir
 	if b.as != nil {
