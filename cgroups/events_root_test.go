@@ -21,7 +21,7 @@ const hog = "head -c 67108864 /dev/zero | tail -c 67108864 >/dev/null"
 // watch collects events until the cgroup has ended.
 func watch(t *testing.T, w *Watcher) map[EventType]uint64 {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	found := map[EventType]uint64{}
 	for {
@@ -108,7 +108,7 @@ func TestWatchPids(t *testing.T) {
 		if s.Pids.Failures == nil {
 			t.Skip("this kernel has no pids.events here")
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if e, err := w.Next(ctx); err != nil || e.Type != EventPidsMax || e.Count == 0 {
 			t.Errorf("%+v, %v, although %d are counted", e, err, *s.Pids.Failures)

@@ -35,7 +35,7 @@ func TestStatsOfProcesses(t *testing.T) {
 			}
 		}
 		c := create(t, record(t, h, "/stats"), compile(t, h, "{"+strings.Join(asked, ",")+"}"))
-		_, out := spawn(t, c, "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo done; exec sleep 1000")
+		_, out := spawn(t, c, "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done; echo done; exec sleep 1000")
 		eventually(t, "work done", func() bool { return out.String() == "done\n" })
 		s := stats(t, c)
 		if s.CPU == nil || s.CPU.Usage == 0 {
