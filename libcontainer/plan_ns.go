@@ -227,6 +227,8 @@ func (c *compiler) cgroupNamespace() {
 func (c *compiler) compileJoin() {
 	c.ns.made = c.exec.namespaces
 	c.ids = c.exec.ids
+	c.checkIDs("the container's user namespace")
+	c.checkGroups()
 	c.ns.fork = c.ns.made&unix.CLONE_NEWPID != 0
 }
 

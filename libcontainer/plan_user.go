@@ -36,6 +36,7 @@ func (c *compiler) compileUser() {
 		c.compileJoinedUser()
 	default:
 		c.ids = who.maps()
+		c.checkIDs("the user namespace of the caller")
 	}
 	c.checkGroups()
 }
@@ -59,11 +60,28 @@ func (c *compiler) compileJoinedUser() {
 	l := c.linux()
 	c.checkJoinedMap("linux.uidMappings", l.UIDMappings, c.ids.uids)
 	c.checkJoinedMap("linux.gidMappings", l.GIDMappings, c.ids.gids)
-	if p := c.process; p != nil && len(c.ids.uids) > 0 && !mapped(c.ids.uids, p.User.UID) {
-		c.fail("process.user.uid", "%d is not mapped in the user namespace that is joined", p.User.UID)
+	c.checkIDs("the user namespace that is joined")
+}
+
+// checkIDs refuses a user that does not exist in the container's user namespace. Where the configuration has the maps, validation has done so.
+func (c *compiler) checkIDs(where string) {
+	if c.process == nil {
+		return
 	}
-	if p := c.process; p != nil && len(c.ids.gids) > 0 && !mapped(c.ids.gids, p.User.GID) {
-		c.fail("process.user.gid", "%d is not mapped in the user namespace that is joined", p.User.GID)
+	u := &c.process.User
+	if len(c.ids.uids) > 0 && !mapped(c.ids.uids, u.UID) {
+		c.fail("process.user.uid", "%d is not mapped in %s", u.UID, where)
+	}
+	if len(c.ids.gids) == 0 {
+		return
+	}
+	if !mapped(c.ids.gids, u.GID) {
+		c.fail("process.user.gid", "%d is not mapped in %s", u.GID, where)
+	}
+	for i, g := range u.AdditionalGids {
+		if !mapped(c.ids.gids, g) {
+			c.fail(fmt.Sprintf("process.user.additionalGids[%d]", i), "%d is not mapped in %s", g, where)
+		}
 	}
 }
 

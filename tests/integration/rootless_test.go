@@ -51,6 +51,9 @@ func TestRootlessLife(t *testing.T) {
 	c.start().ok()
 	equal(b, "status", c.state().Status, "running")
 	c.exec("sh", "-c", "id -u; cat /proc/1/comm").ok().prints("0\nsleep\n")
+	c.execWith([]string{"--user", "5"}, "id").fails(255, "process.user.uid: 5 is not mapped in the container's user namespace")
+	c.execWith([]string{"--additional-gids", "0"}, "id").fails(255, "process.user.additionalGids: groups cannot be set")
+	c.execWith([]string{"--tty"}, "tty").ok().prints("/dev/pts/0\r\n")
 	equal(b, "host's uid", b.statusField(c.pid(), "Uid"), strconv.Itoa(b.as.uid))
 	b.contains("list", b.do("list").ok().stdout, c.id, "running")
 
