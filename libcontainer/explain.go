@@ -77,6 +77,10 @@ func explainStep(op nsenter.Op, ie *nsenter.InitError) string {
 	}
 	fstype := ""
 	switch o := op.(type) {
+	case nsenter.ProcAttr:
+		if strings.HasPrefix(o.Value, apparmorExec) && ie.Step == nsenter.StepWrite && ie.Errno == unix.ENOENT {
+			return "the profile is not loaded"
+		}
 	case nsenter.MountFs:
 		fstype = o.Fstype
 	case nsenter.MountMake:
@@ -158,6 +162,8 @@ func objectOf(op nsenter.Op) string {
 		return strings.ReplaceAll(strings.TrimSpace(o.Offsets), "\n", ", ")
 	case nsenter.RlimitSet:
 		return fmt.Sprintf("soft %d hard %d", o.Soft, o.Hard)
+	case nsenter.ProcAttr:
+		return strings.TrimPrefix(o.Value, apparmorExec)
 	case nsenter.UtsHostname:
 		return o.Name
 	case nsenter.UtsDomainname:

@@ -78,6 +78,9 @@ func (c *compiler) boundingSet() {
 	c.add("process.capabilities.bounding", nsenter.CapsBounding{Set: c.caps.bounding})
 }
 
+// apparmorExec asks for a profile at the next execve, aa_change_onexec(3).
+const apparmorExec = "exec "
+
 func (c *compiler) securityLabels() {
 	p := c.process
 	if p.ApparmorProfile == "" && p.SelinuxLabel == "" {
@@ -85,7 +88,7 @@ func (c *compiler) securityLabels() {
 	}
 	c.openProcfs()
 	if p.ApparmorProfile != "" {
-		c.add("process.apparmorProfile", nsenter.ProcAttr{Proc: c.procfs, Path: "attr/apparmor/exec", Value: "exec " + p.ApparmorProfile})
+		c.add("process.apparmorProfile", nsenter.ProcAttr{Proc: c.procfs, Path: "attr/apparmor/exec", Value: apparmorExec + p.ApparmorProfile})
 	}
 	if p.SelinuxLabel != "" {
 		c.add("process.selinuxLabel", nsenter.ProcAttr{Proc: c.procfs, Path: "attr/exec", Value: p.SelinuxLabel})

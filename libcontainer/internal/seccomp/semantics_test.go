@@ -133,8 +133,11 @@ func TestMixedConditions(t *testing.T) {
 		prog, _ := mustCompile(t, profile)
 		ref := newReference(t, profile)
 		for _, d := range []*callData{
-			{nr: 157, arch: unix.AUDIT_ARCH_X86_64}, {nr: x32Bit | 157, arch: unix.AUDIT_ARCH_X86_64}, {nr: 172, arch: unix.AUDIT_ARCH_I386},
-			{nr: 141, arch: unix.AUDIT_ARCH_X86_64}, {nr: 97, arch: unix.AUDIT_ARCH_I386},
+			{nr: 157, arch: unix.AUDIT_ARCH_X86_64},
+			{nr: x32Bit | 157, arch: unix.AUDIT_ARCH_X86_64},
+			{nr: 172, arch: unix.AUDIT_ARCH_I386},
+			{nr: 141, arch: unix.AUDIT_ARCH_X86_64},
+			{nr: 97, arch: unix.AUDIT_ARCH_I386},
 		} {
 			for range 2000 {
 				for i := range 3 {
