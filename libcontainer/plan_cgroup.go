@@ -13,9 +13,7 @@ import (
 // configuration asks for nothing: every engine of an ordinary user calls like this. A path that it names, and limits, are never left out.
 func (c *compiler) permittedCgroup() {
 	plan := &c.cgroup
-	if !c.mayLimitDevices() {
-		plan.writes = slices.DeleteFunc(plan.writes, func(w cgroups.Write) bool { return w.Controller == "devices" })
-	}
+	plan.writes = c.facts.permittedWrites(plan.writes)
 	var dirs []cgroups.Dir
 	for _, d := range plan.record.Dirs {
 		switch err := c.facts.noCgroup(d); {
@@ -31,10 +29,13 @@ func (c *compiler) permittedCgroup() {
 	plan.record.Dirs = dirs
 }
 
-// mayLimitDevices tells whether rules for devices can be given at all: both versions want CAP_SYS_ADMIN over the host. Without them the
-// container still cannot make a device node, and uses others by the rights of its user.
-func (c *compiler) mayLimitDevices() bool {
-	return !c.facts.caller.nested && c.may(unix.CAP_SYS_ADMIN)
+// permittedWrites leaves the rules for devices out where they cannot be given at all: both versions want CAP_SYS_ADMIN over the host. Without
+// them the container still cannot make a device node, and uses others by the rights of its user.
+func (f *hostFacts) permittedWrites(writes []cgroups.Write) []cgroups.Write {
+	if !f.caller.nested && f.caps&(1<<unix.CAP_SYS_ADMIN) != 0 {
+		return writes
+	}
+	return slices.DeleteFunc(writes, func(w cgroups.Write) bool { return w.Controller == "devices" })
 }
 
 // refuseWrites makes errors of the fields that would be written in a directory that cannot be made.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/minirun/minirun/cgroups"
@@ -82,8 +81,8 @@ func (c *compiler) compileUnit() {
 		}
 	}
 	s := c.facts.systemd
-	if s.user && !c.mayLimitDevices() {
-		c.cgroup.writes = slices.DeleteFunc(c.cgroup.writes, func(w cgroups.Write) bool { return w.Controller == "devices" })
+	if s.user {
+		c.cgroup.writes = c.facts.permittedWrites(c.cgroup.writes)
 	}
 	limits, writes := systemd.Convert(c.cgroup.writes, s.Facts)
 	c.cgroup.writes = writes

@@ -64,7 +64,7 @@ func (c *Container) update(ctx context.Context, rec *record, spec *specs.Spec, o
 	if o.IntelRdt != nil {
 		next.IntelRdt = mergeRdt(old.IntelRdt, o.IntelRdt)
 	}
-	writes, before, err := c.compileUpdate(old.Resources, next.Resources, o.Resources)
+	writes, before, err := c.compileUpdate(ctx, rec, old.Resources, next.Resources, o.Resources)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (c *Container) update(ctx context.Context, rec *record, spec *specs.Spec, o
 }
 
 // compileUpdate returns the writes of a change, and the writes of device rules that are in force.
-func (c *Container) compileUpdate(old, merged, change *specs.LinuxResources) (writes, before []cgroups.Write, err error) {
+func (c *Container) compileUpdate(ctx context.Context, rec *record, old, merged, change *specs.LinuxResources) (writes, before []cgroups.Write, err error) {
 	if change == nil {
 		return nil, nil, nil
 	}
@@ -100,19 +100,22 @@ func (c *Container) compileUpdate(old, merged, change *specs.LinuxResources) (wr
 	if err := specs.ValidateResources(merged).Err(); err != nil { // a value that does not fit one that is in force
 		return nil, nil, err
 	}
-	host, err := cgroups.Detect("/")
+	facts, err := c.rt.facts(ctx, "")
 	if err != nil {
 		return nil, nil, err
 	}
-	writes, warnings, err := cgroups.Compile(withDefaultDevices(changeOf(change, merged)), host)
+	writes, warnings, err := cgroups.Compile(withDefaultDevices(changeOf(change, merged)), facts.cgroups)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, w := range warnings {
 		c.rt.warn(w.String())
 	}
+	if facts.rootless || rec.Cgroup != nil && rec.Cgroup.Unit != nil && rec.Cgroup.Unit.User { // as when it was made
+		writes = facts.permittedWrites(writes)
+	}
 	if old != nil && len(change.Devices) > 0 {
-		before, _, err = cgroups.Compile(withDefaultDevices(&specs.LinuxResources{Devices: old.Devices}), host)
+		before, _, err = cgroups.Compile(withDefaultDevices(&specs.LinuxResources{Devices: old.Devices}), facts.cgroups)
 	}
 	return writes, before, err
 }
