@@ -163,3 +163,43 @@ func TestRootlessFlagOfRoot(t *testing.T) {
 	readOnly("--rootless=auto").fails(1, "create cgroup", unix.EROFS.Error())
 	readOnly("--rootless=true").ok()
 }
+
+// In a delegated cgroup a container can be paused and, with what is delegated, updated; without a cgroup both say so.
+func TestRootlessPauseAndUpdate(t *testing.T) {
+	b := newUserBox(t)
+	lone := b.userContainer(sleeping())
+	lone.runDetached().ok()
+	lone.do("pause", lone.id).fails(1, "without a cgroup")
+	equal(b, "status", lone.state().Status, "running")
+	lone.update("--pids-limit", "5").fails(1, "linux.resources.pids.limit: the container has no cgroup")
+	lone.updateWith(`{"devices":[{"allow":false,"access":"rwm"}]}`).ok() // left out as at create
+	lone.deleteForce()
+
+	b.delegated()
+	c := b.userContainer(sleeping())
+	c.runDetached().ok()
+	c.do("pause", c.id).ok()
+	equal(b, "status", c.state().Status, "paused")
+	c.updateWith(`{"devices":[{"allow":false,"access":"rwm"}]}`).ok()
+	c.do("resume", c.id).ok()
+	equal(b, "status", c.state().Status, "running")
+	c.do("pause", c.id).ok()
+	c.deleteForce()
+}
+
+// A limit of a delegated controller can be changed, and one that is not delegated is named.
+func TestUpdateRootlessDelegated(t *testing.T) {
+	if !pureV2() {
+		t.Skip("a hybrid host has its controllers in version 1, which nobody delegates")
+	}
+	b := newUserBox(t)
+	_, dir := b.delegated("pids")
+	c := b.userContainer(sleeping(), pids(11))
+	c.runDetached().ok()
+	file := filepath.Join(dir, c.id, "pids.max")
+	c.update("--pids-limit", "12").ok()
+	equal(b, "pids.max", strings.TrimSpace(b.read(file)), "12")
+	c.update("--pids-limit", "13", "--memory", "64m").fails(1, "linux.resources.memory.limit: ")
+	equal(b, "pids.max", strings.TrimSpace(b.read(file)), "12")
+	c.deleteForce()
+}
