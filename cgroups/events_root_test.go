@@ -96,7 +96,7 @@ func TestWatchPids(t *testing.T) {
 	onHosts(t, func(t *testing.T, h *Host) {
 		c := create(t, record(t, h, "/pids"), compile(t, h, `{"pids": {"limit": 3}}`))
 		w := newWatcher(t, c, nil)
-		cmd, _ := spawn(t, c, "for i in 1 2 3 4 5; do sleep 1000 & done")
+		cmd, _ := spawn(t, c, "for i in 1 2 3 4 5; do sleep 1000 >/dev/null 2>&1 & done")
 		cmd.Wait()
 		s, err := c.Stats()
 		if err != nil {
