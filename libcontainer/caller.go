@@ -1,6 +1,7 @@
 package libcontainer
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -165,6 +166,14 @@ const hostRoot = "/run/runc"
 
 func ownRuntimeDir() bool {
 	return os.Geteuid() != 0 || os.Getenv("USER") != "root" && inUserNamespace()
+}
+
+// hintRoot tells an ordinary user who got root's directory why.
+func (r *Runtime) hintRoot(err error) error {
+	if r.root == hostRoot && errors.Is(err, unix.EACCES) {
+		return fmt.Errorf("%w (XDG_RUNTIME_DIR is not set, or --root is needed)", err)
+	}
+	return err
 }
 
 // makeRoot makes the root directory of an ordinary user. What is in a user's runtime directory may be removed when it was not used for

@@ -150,7 +150,7 @@ func (r *Runtime) makeContainer(ctx context.Context, id string, o CreateOptions,
 	}
 	dir, err := makeStateDir(r.root, id)
 	if err != nil {
-		return nil, err
+		return nil, r.hintRoot(err)
 	}
 	defer dir.unlock()
 	m := &runner{

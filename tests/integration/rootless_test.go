@@ -31,6 +31,15 @@ func TestRootlessSpec(t *testing.T) {
 	equal(b, "exit code", b.waitCommand(cmd), 7)
 }
 
+// Without a runtime directory there is only root's.
+func TestRootlessWithoutRuntimeDir(t *testing.T) {
+	b := newUserBox(t)
+	c := b.userContainer()
+	cmd := c.command(c.verb("run")...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), b.marker()}
+	b.finish(cmd).fails(1, "state directory: mkdir /run/runc", "permission denied (XDG_RUNTIME_DIR is not set, or --root is needed)")
+}
+
 // Every verb, as one user after the other would call it.
 func TestRootlessLife(t *testing.T) {
 	b := newUserBox(t)
