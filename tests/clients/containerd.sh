@@ -169,5 +169,13 @@ containerd__many() {
 containerd__checkpoint() {
 	criu check >/dev/null 2>&1 || skip "criu does not work on this kernel: $(criu check 2>&1 | tail -1)"
 	ctr_begin $img one sh -c 'i=0; while :; do i=$((i+1)); echo $i >/tmp/n; sleep 0.1; done'
+	until_true CTR task exec --exec-id e1 one test -s /tmp/n
 	ok CTR container checkpoint --task one localhost/checkpoint:1
+	ok CTR task kill -s KILL one
+	until_true CTR task rm one
+	ok CTR container rm one
+	ok CTR container restore --live two localhost/checkpoint:1
+	ok CTR task ls
+	has RUNNING
+	ok CTR task kill -s KILL two
 }

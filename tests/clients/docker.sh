@@ -6,7 +6,7 @@
 D() { timeout -k 5 120 docker -H "unix://$W/d.sock" "$@"; }
 
 docker_up() {
-	echo '{}' >"$W/d.json"
+	echo '{"experimental": true}' >"$W/d.json"
 	docker_start
 	D import --change 'ENV PATH=/bin:/usr/bin' --change 'CMD ["sh"]' - localhost/bb:1 <"$W/rootfs.tar"
 }
@@ -426,4 +426,21 @@ docker__userns_remap() {
 	end_process "$W/docker.pid"
 	docker_start
 	umount /etc/passwd /etc/group /etc/subuid /etc/subgid
+}
+
+docker__checkpoint() {
+	criu check >/dev/null 2>&1 || skip "criu does not work on this kernel"
+	begin cc --security-opt seccomp=unconfined $bb sh -c 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done'
+	until_true prints 5 D logs cc
+	ok D checkpoint create cc one
+	ok D inspect -f '{{.State.Status}}' cc
+	is exited
+	# Refused ("already exists") until containerd has collected the copy that it made in between.
+	until_true D start --checkpoint one cc
+	ok D inspect -f '{{.State.Status}}' cc
+	is running
+	until_true prints 20 D logs cc
+	ok sh -c "docker -H unix://$W/d.sock logs cc | grep -cx 1"
+	is 1
+	gone cc
 }
