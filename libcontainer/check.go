@@ -53,7 +53,7 @@ func (r *Runtime) check(ctx context.Context, o CreateOptions, bundle string, spe
 	}
 	if o.SystemdCgroup {
 		var m *systemd.Manager
-		if facts.systemd, m, err = askSystemd(); err != nil {
+		if facts.systemd, m, err = askSystemd(ctx); err != nil {
 			report.Errors = append(report.Errors, &specs.FieldError{Path: "linux.cgroupsPath", Problem: "no systemd can be asked for a cgroup", Err: err})
 		} else {
 			m.Close()

@@ -83,7 +83,7 @@ func (r *Runtime) prepare(ctx context.Context, id string, o CreateOptions, run b
 		return nil, err
 	}
 	if o.SystemdCgroup {
-		if facts.systemd, p.systemd, err = askSystemd(); err != nil {
+		if facts.systemd, p.systemd, err = askSystemd(ctx); err != nil {
 			return nil, fmt.Errorf("systemd cgroup: %w", err)
 		}
 	}

@@ -30,11 +30,11 @@ type systemdFacts struct {
 
 // askSystemd finds the systemd that the caller may ask for a unit: the system's, or for an ordinary user, also for root of a user namespace, the
 // user's.
-func askSystemd() (*systemdFacts, *systemd.Manager, error) {
+func askSystemd(ctx context.Context) (*systemdFacts, *systemd.Manager, error) {
 	f := &systemdFacts{user: os.Geteuid() != 0 || inUserNamespace()}
 	m := systemd.New(f.user)
 	var err error
-	if f.Facts, err = m.Facts(context.Background()); err != nil {
+	if f.Facts, err = m.Facts(ctx); err != nil {
 		return nil, nil, err
 	}
 	if f.user {
