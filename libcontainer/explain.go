@@ -99,6 +99,9 @@ func explainStep(op nsenter.Op, ie *nsenter.InitError) string {
 		}
 	}
 	if fstype != "" && ie.Detail == fstype {
+		if ie.Errno == unix.ENODEV {
+			s += " (this kernel has no such filesystem)"
+		}
 		return s
 	}
 	if ie.Detail != "" && ie.Detail != objectOf(op) && ie.Errno != 0 {

@@ -211,6 +211,17 @@ func TestLongOptions(t *testing.T) {
 	b.container(mount("/m", "tmpfs", "tmpfs", "size=1m", "x"+strings.Repeat("y", 300)+"=1")).run().fails(1, "mounts[6] /m", "mount tmpfs", "invalid argument")
 }
 
+// The same in a user namespace, whose root mounts it.
+func TestLongOptionsInUserNamespace(t *testing.T) {
+	b := newBox(t)
+	c := b.container()
+	c.configure(c.inUserNamespace(), mount("/o", "overlay", "overlay", "lowerdir="+strings.Join(b.layers(3), ":"), "userxattr", "nodev"),
+		script("cat /o/file /o/only2; grep -c '^' /proc/self/mountinfo; ls /"))
+	with := c.run()
+	c.configure(c.inUserNamespace(), mount("/o", "tmpfs", "tmpfs"), script("echo 0; echo 2; grep -c '^' /proc/self/mountinfo; ls /"))
+	with.ok().prints(c.run().ok().stdout)
+}
+
 // More layers than mount(2) takes.
 func TestManyLayers(t *testing.T) {
 	b := newSerialBox(t)
@@ -222,6 +233,14 @@ func TestManyLayers(t *testing.T) {
 	hasAll(b, "options", view.mount("/o").options, "ro")
 	if tags := strings.Join(view.mount("/o").tags, " "); !strings.HasPrefix(tags, "shared:") {
 		b.Errorf("propagation is %q", tags)
+	}
+}
+
+// A filesystem that the kernel does not have.
+func TestUnknownFilesystem(t *testing.T) {
+	b := newBox(t)
+	for _, m := range []mod{mount("/m", "nonefs", "x"), mount("/m", "nonefs", "x", "silent")} {
+		b.container(m).run().fails(1, "mounts[6] /m", "nonefs (this kernel has no such filesystem)", "no such device")
 	}
 }
 
