@@ -64,7 +64,15 @@ func (c *Container) State(ctx context.Context) (State, error) {
 	if status == specs.StateStopped {
 		pid = 0
 	}
-	return State{State: rec.state(status, pid), Rootfs: rec.Rootfs, Created: rec.Created, OwnerUID: rec.OwnerUID}, nil
+	s := State{State: rec.state(status, pid), Rootfs: rec.Rootfs, Created: rec.Created, OwnerUID: rec.OwnerUID}
+	now, err := c.dir.updated()
+	if err != nil {
+		return State{}, &ContainerError{"state", c.id, err}
+	}
+	if now != nil {
+		s.Resources = now.Resources
+	}
+	return s, nil
 }
 
 // reload reads the state file again: another program may have gone on.

@@ -73,6 +73,8 @@ type State struct {
 	Created time.Time
 	// OwnerUID is the user who made it.
 	OwnerUID int
+	// Resources are in force instead of those of the configuration, after an Update; nil before.
+	Resources *specs.LinuxResources
 }
 
 // statusPaused is beyond the four of the specification, as the specification allows.

@@ -140,19 +140,28 @@ func (r *record) setLimits(ctx context.Context, writes, before []cgroups.Write) 
 	}, nil
 }
 
-// readInForce puts what an update has changed into the configuration.
-func (d *stateDir) readInForce(spec *specs.Spec) error {
+// updated returns what updates have put in force, nil before the first.
+func (d *stateDir) updated() (*inForce, error) {
 	path := d.path(resourcesFile)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return nil, nil //nolint:nilnil // that is no error
 	}
-	var now inForce
+	now := &inForce{}
 	if err == nil {
-		err = json.Unmarshal(text, &now)
+		err = json.Unmarshal(text, now)
 	}
 	if err != nil {
-		return fmt.Errorf("state file %s: %w", path, err)
+		return nil, fmt.Errorf("state file %s: %w", path, err)
+	}
+	return now, nil
+}
+
+// readInForce puts what an update has changed into the configuration.
+func (d *stateDir) readInForce(spec *specs.Spec) error {
+	now, err := d.updated()
+	if err != nil || now == nil {
+		return err
 	}
 	if spec.Linux == nil {
 		spec.Linux = &specs.Linux{}

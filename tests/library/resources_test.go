@@ -54,6 +54,9 @@ func TestUpdate(t *testing.T) {
 	if r := spec.Linux.Resources; r.Pids == nil || *r.Pids.Limit != 50 || *r.CPU.Shares != 2048 || len(r.Devices) == 0 {
 		t.Errorf("in force: %+v", r)
 	}
+	if s, err := d.State(t.Context()); err != nil || s.Resources == nil || *s.Resources.Pids.Limit != 50 {
+		t.Errorf("state %+v, %v", s, err)
+	}
 	limit = 40
 	err = d.Update(t.Context(), libcontainer.UpdateOptions{Resources: &specs.LinuxResources{
 		Pids: &specs.LinuxPids{Limit: &limit}, CPU: &specs.LinuxCPU{Cpus: "4000"},
