@@ -55,13 +55,14 @@ func (c *Container) Events(ctx context.Context, o EventOptions) (<-chan Event, e
 	if err != nil {
 		return nil, &ContainerError{"events", c.id, err}
 	}
-	s.interval = o.StatsInterval
+	s.c, s.interval = c, o.StatsInterval
 	go s.run(ctx)
 	return s.out, nil
 }
 
 // eventStream is one call of Events.
 type eventStream struct {
+	c        *Container
 	rec      *record
 	pidfd    *os.File
 	watcher  *cgroups.Watcher
@@ -141,7 +142,7 @@ func (s *eventStream) next(ctx context.Context, due time.Time) (Event, error) {
 	if ctx.Err() != nil || wait.Err() == nil || errors.Is(err, io.EOF) {
 		return Event{}, err
 	}
-	stats, err := s.rec.stats()
+	stats, err := s.c.stats(s.rec)
 	if err != nil {
 		return Event{Type: EventStats, Err: err}, nil
 	}

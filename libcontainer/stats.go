@@ -9,12 +9,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/minirun/minirun/cgroups"
+	"github.com/minirun/minirun/cgroups/resctrl"
 )
 
 // Stats is what a container has used, by its cgroup: bytes, nanoseconds and numbers of events, each explained in [cgroups.Stats]. What the
 // kernel does not count is nil.
 type Stats struct {
 	cgroups.Stats
+	// IntelRdt is nil without linux.intelRdt in the configuration.
+	IntelRdt *resctrl.Stats
 	// Time is when the reading began.
 	Time time.Time
 }
@@ -30,14 +33,14 @@ func (c *Container) Stats(ctx context.Context) (Stats, error) {
 	if err != nil {
 		return Stats{}, &ContainerError{"stats", c.id, err}
 	}
-	s, err := rec.stats()
+	s, err := c.stats(rec)
 	if err != nil {
 		return Stats{}, &ContainerError{"stats", c.id, err}
 	}
 	return s, nil
 }
 
-func (r *record) stats() (Stats, error) {
+func (c *Container) stats(r *record) (Stats, error) {
 	if r.Cgroup == nil || len(r.Cgroup.Dirs) == 0 {
 		return Stats{}, errors.New("the container has no cgroup, which would count")
 	}
@@ -51,7 +54,18 @@ func (r *record) stats() (Stats, error) {
 	if err != nil {
 		return Stats{}, err
 	}
-	return Stats{Stats: *s, Time: now}, nil
+	all := Stats{Stats: *s, Time: now}
+	if r.Rdt == nil {
+		return all, nil
+	}
+	fs, err := c.rt.resctrl()
+	if err == nil {
+		all.IntelRdt, err = fs.Stats(*r.Rdt)
+	}
+	if err != nil {
+		return Stats{}, fieldError("linux.intelRdt", err)
+	}
+	return all, nil
 }
 
 // openCgroup is the container's cgroup; one without directories if it has none.

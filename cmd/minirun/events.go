@@ -54,7 +54,7 @@ func (a *app) events(ctx context.Context, once bool, interval time.Duration, arg
 		if err != nil {
 			return err
 		}
-		return out.Encode(eventLine{"stats", c.ID(), newStatsJSON(&s.Stats)})
+		return out.Encode(eventLine{"stats", c.ID(), newStatsJSON(&s)})
 	}
 	debug.SetGCPercent(100) // this may take days
 	ctx, cancel := context.WithCancel(ctx)
@@ -79,7 +79,7 @@ func (a *app) printEvent(out *json.Encoder, id string, e libcontainer.Event) err
 		a.log.Error(oneLine(e.Err))
 		return nil
 	case e.Type == libcontainer.EventStats:
-		return out.Encode(eventLine{"stats", id, newStatsJSON(&e.Stats.Stats)})
+		return out.Encode(eventLine{"stats", id, newStatsJSON(e.Stats)})
 	case e.Type == cgroups.EventOOM:
 		return out.Encode(eventLine{Type: "oom", ID: id})
 	}

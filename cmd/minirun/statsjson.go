@@ -1,6 +1,9 @@
 package main
 
-import "github.com/minirun/minirun/cgroups"
+import (
+	"github.com/minirun/minirun/cgroups"
+	"github.com/minirun/minirun/libcontainer"
+)
 
 // statsJSON and the types below are the form in which runc prints statistics, which tools read: names, nesting and what is left out when zero
 // are part of it. cgroups.Stats says what the values mean.
@@ -11,7 +14,7 @@ type statsJSON struct {
 	Pids      pidsJSON            `json:"pids"`
 	Blkio     blkioJSON           `json:"blkio"`
 	Hugetlb   map[string]hugeJSON `json:"hugetlb"`
-	IntelRdt  struct{}            `json:"intel_rdt"`
+	IntelRdt  rdtJSON             `json:"intel_rdt"`
 	Interface []struct{}          `json:"network_interfaces"` // runc has never filled it for a bundle
 }
 
@@ -115,10 +118,10 @@ type hugeJSON struct {
 	Failcnt uint64 `json:"failcnt"`
 }
 
-func newStatsJSON(s *cgroups.Stats) *statsJSON {
+func newStatsJSON(s *libcontainer.Stats) *statsJSON {
 	j := &statsJSON{
 		CPU: newCPUJSON(s.CPU), CPUSet: newCPUSetJSON(s.CPUSet), Memory: newMemoryJSON(s.Memory), Blkio: newBlkioJSON(s.IO),
-		Hugetlb: map[string]hugeJSON{},
+		Hugetlb: map[string]hugeJSON{}, IntelRdt: newRdtJSON(s.IntelRdt),
 	}
 	if s.Pids != nil {
 		j.Pids.Current = s.Pids.Current

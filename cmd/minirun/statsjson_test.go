@@ -5,13 +5,15 @@ import (
 	"testing"
 
 	"github.com/minirun/minirun/cgroups"
+	"github.com/minirun/minirun/cgroups/resctrl"
+	"github.com/minirun/minirun/libcontainer"
 )
 
 func ref(n uint64) *uint64 { return &n }
 
 // The names and the nesting are an interface: what is written here is what runc 1.1 prints.
 func TestStatsJSONVersion1(t *testing.T) {
-	got, err := json.Marshal(newStatsJSON(&cgroups.Stats{
+	got, err := json.Marshal(newStatsJSON(&libcontainer.Stats{Stats: cgroups.Stats{
 		CPU: &cgroups.CPUStats{
 			Usage: 100, User: 60, System: 40, PerCPU: []cgroups.CPUTime{{Usage: 30, User: 10, System: 20}, {Usage: 70}},
 			Throttling: &cgroups.Throttling{Periods: 3, ThrottledPeriods: 2, ThrottledTime: 1, BurstPeriods: 9},
@@ -31,7 +33,7 @@ func TestStatsJSONVersion1(t *testing.T) {
 			Legacy: &cgroups.IOLegacy{Sectors: ref(12), Time: ref(13)},
 		}}},
 		HugePages: map[string]cgroups.HugePageStats{"2MB": {Usage: cgroups.Usage{Current: 1}, Reserved: &cgroups.Usage{Current: 2, Failures: ref(3)}}},
-	}))
+	}}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +55,7 @@ func TestStatsJSONVersion1(t *testing.T) {
 }
 
 func TestStatsJSONVersion2(t *testing.T) {
-	got, err := json.Marshal(newStatsJSON(&cgroups.Stats{
+	got, err := json.Marshal(newStatsJSON(&libcontainer.Stats{Stats: cgroups.Stats{
 		CPU: &cgroups.CPUStats{Usage: 100, Pressure: &cgroups.Pressure{Some: cgroups.Stall{Avg10: 1.5, Total: 5000}, Full: &cgroups.Stall{Avg300: 2}}},
 		Memory: &cgroups.MemoryStats{
 			Usage: cgroups.Usage{Current: 10, Limit: cgroups.Unlimited}, Stat: map[string]uint64{"file": 7},
@@ -61,7 +63,7 @@ func TestStatsJSONVersion2(t *testing.T) {
 		},
 		Pids: &cgroups.PidsStats{Usage: cgroups.Usage{Current: 1, Limit: 12}},
 		IO:   &cgroups.IOStats{Devices: []cgroups.IODevice{{Major: 8, Bytes: cgroups.IOCount{Read: 1, Write: 2, Total: 3}}}},
-	}))
+	}}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +83,7 @@ func TestStatsJSONVersion2(t *testing.T) {
 
 // Nothing known is not nothing printed.
 func TestStatsJSONEmpty(t *testing.T) {
-	got, err := json.Marshal(eventLine{"stats", "a", newStatsJSON(&cgroups.Stats{})})
+	got, err := json.Marshal(eventLine{"stats", "a", newStatsJSON(&libcontainer.Stats{})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,5 +96,27 @@ func TestStatsJSONEmpty(t *testing.T) {
 	}
 	if got, _ = json.Marshal(eventLine{Type: "oom", ID: "a"}); string(got) != `{"type":"oom","id":"a"}` {
 		t.Errorf("%s", got)
+	}
+}
+
+func TestRdtJSON(t *testing.T) {
+	n := func(n uint64) *uint64 { return &n }
+	for want, s := range map[string]*resctrl.Stats{
+		`{}`: nil,
+		`{"l3_cache_info":{"cbm_mask":"ff","min_cbm_bits":1,"num_closids":16},"l3_cache_schema_root":"L3:0=ff","l3_cache_schema":"L3:0=f",` +
+			`"mem_bw_info":{"bandwidth_gran":5,"delay_linear":1,"min_bandwidth":10,"num_closids":8},"mem_bw_schema_root":"MB:0=100","mem_bw_schema":"MB:0=20",` +
+			`"mbm_stats":[{"mbm_total_bytes":2,"mbm_local_bytes":0}],"cmt_stats":[{"llc_occupancy":3}]}`: {
+			L3: &resctrl.L3Info{CBMMask: "ff", MinCBMBits: 1, NumCLOSIDs: 16}, MB: &resctrl.MBInfo{MinBandwidth: 10, BandwidthGran: 5, DelayLinear: 1, NumCLOSIDs: 8},
+			RootSchemata: []string{"MB:0=100", "L3:0=ff"}, Schemata: []string{"MB:0=20", "L3:0=f"},
+			Domains: []resctrl.Domain{{TotalBytes: n(2), Occupancy: n(3)}},
+		},
+		`{"mem_bw_info":{"min_bandwidth":10},"mbm_stats":[{"mbm_total_bytes":0,"mbm_local_bytes":0},{"mbm_total_bytes":0,"mbm_local_bytes":1}]}`: {
+			MB: &resctrl.MBInfo{MinBandwidth: 10}, Schemata: []string{"L3:0=f"}, Domains: []resctrl.Domain{{}, {ID: 1, LocalBytes: n(1)}},
+		},
+	} {
+		got, err := json.Marshal(newRdtJSON(s))
+		if err != nil || string(got) != want {
+			t.Errorf("got  %s, %v\nwant %s", got, err, want)
+		}
 	}
 }

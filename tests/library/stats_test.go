@@ -5,6 +5,9 @@ package library
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -106,4 +109,29 @@ func TestEventsManyListeners(t *testing.T) {
 	_, err = c.Wait(t.Context())
 	noError(t, err)
 	noError(t, c.Delete(t.Context(), libcontainer.DeleteOptions{}))
+}
+
+// The monitoring group of linux.intelRdt is the one that is read.
+func TestStatsOfIntelRdt(t *testing.T) {
+	fs := fakeResctrl(t)
+	root := filepath.Join(t.TempDir(), "state")
+	rt := openRuntime(t, libcontainer.Options{Root: root, Resctrl: fs})
+	defer rt.Close()
+	defer checkNothingLeft(t, root)
+	spec := newSpec("exec sleep 1000")
+	spec.Linux.IntelRdt = &specs.LinuxIntelRdt{L3CacheSchema: "L3:0=ff", EnableMonitoring: true}
+	c, err := rt.Run(t.Context(), "counted", options(newBundle(t, nil), "counted", spec))
+	noError(t, err)
+	monitor := filepath.Join(fs.Dir, "counted/mon_groups/counted/mon_data/mon_L3_00")
+	noError(t, os.MkdirAll(monitor, 0o700))
+	noError(t, os.WriteFile(filepath.Join(monitor, "llc_occupancy"), []byte("12345\n"), 0o600))
+	s, err := c.Stats(t.Context())
+	noError(t, err)
+	if r := s.IntelRdt; r == nil || !slices.Equal(r.Schemata, []string{"L3:0=ff"}) || len(r.Domains) != 1 || r.Domains[0].Occupancy == nil || *r.Domains[0].Occupancy != 12345 {
+		t.Errorf("%+v", r)
+	}
+	if s.CPU == nil {
+		t.Error("nothing of the cgroup")
+	}
+	noError(t, c.Delete(t.Context(), libcontainer.DeleteOptions{Force: true}))
 }
