@@ -97,3 +97,18 @@ func TestCheckThatCannotBeDone(t *testing.T) {
 		}
 	}
 }
+
+// --no-pivot makes a difference, as for create.
+func TestCheckNoPivot(t *testing.T) {
+	dir := bundleWith(t, `{
+		"ociVersion": "1.0.2", "process": {"args": ["x"], "cwd": "/"}, "root": {"path": "rootfs"},
+		"linux": {"namespaces": [{"type": "mount"}], "rootfsPropagation": "private"}
+	}`)
+	const want = `error: linux.rootfsPropagation ("private"): is not safe without pivot_root` + "\n"
+	if got := call(t, "--root", t.TempDir(), "check", "-b", dir, "--no-pivot"); !strings.Contains(got.stdout, want) || got.status != statusFindings {
+		t.Errorf("%+v", got)
+	}
+	if got := call(t, "--root", t.TempDir(), "check", "-b", dir); strings.Contains(got.stdout, want) {
+		t.Errorf("%+v", got)
+	}
+}
