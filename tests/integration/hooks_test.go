@@ -237,6 +237,29 @@ func TestHookFailsStart(t *testing.T) {
 			}
 			c.deleteForce()
 			b.checkLeaks()
+			// A run is both: what it made is gone again.
+			c.run().fails(1, "hooks."+kind+"[0]", "exit status 4")
+			b.do("state", c.id).fails(1, "does not exist")
+		})
+	}
+}
+
+// After a failure of any hook of create or start, those of poststop run once.
+func TestHookPoststopAfterFailure(t *testing.T) {
+	for _, kind := range hookKinds()[:5] {
+		t.Run(kind, func(t *testing.T) {
+			b := newBox(t)
+			c := b.container()
+			failing, last := b.path("fail"), b.path("last")
+			b.write(failing, "#!/bin/sh\nexit 4\n", 0o755)
+			b.write(c.rootfs()+"/fail", "#!/bin/sh\nexit 4\n", 0o755)
+			b.write(last, "#!/bin/sh\necho ran >>"+b.path("log")+"\n", 0o755)
+			if kind == "startContainer" {
+				failing = "/fail"
+			}
+			c.configure(hook(kind, specs.Hook{Path: failing}), hook("poststop", specs.Hook{Path: last}), sleeping())
+			c.run().fails(1, "hooks."+kind+"[0]")
+			equal(b, "log", b.read(b.path("log")), "ran\n")
 		})
 	}
 }

@@ -9,6 +9,7 @@ const supported = false
 type generated struct {
 	filter   []byte
 	last     []lastCall
+	own      []decision
 	warnings []Warning
 }
 
