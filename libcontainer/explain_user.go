@@ -60,7 +60,7 @@ func hintConfined(op nsenter.Op, ie *nsenter.InitError) string {
 		}
 	case nsenter.MountBind, nsenter.MountAttr, nsenter.MountReadonly:
 		if denied && ie.Step == nsenter.StepMountSetattr {
-			return "a flag that the mount has outside of the user namespace cannot be taken away in it"
+			return "what the mount has outside of the user namespace, flags and the mode of access times, cannot be taken away in it"
 		}
 	case nsenter.FsDevbind:
 		if ie.Step == nsenter.StepOpenTree && ie.Errno == unix.ENOENT {

@@ -128,6 +128,25 @@ func TestRootlessLockedFlags(t *testing.T) {
 	c.run().fails(1, `mounts[6].options[1] ("idmap"): `, "privileges")
 }
 
+// Every propagation of the root and of a bind of what lies on the host's mounts,
+// all of which are locked for an ordinary user.
+func TestRootlessPropagation(t *testing.T) {
+	b := newUserBox(t)
+	c := b.userContainer()
+	show := script("grep ' /tmp/m ' /proc/self/mountinfo | grep -o ' shared:\\| unbindable' | cut -c2-; echo done")
+	for mode, want := range map[string]string{
+		"private": "", "rprivate": "", "slave": "", "rslave": "", "shared": "", "rshared": "shared:\n", "unbindable": "", "runbindable": "unbindable\n",
+	} {
+		c.configure(b.rootless, mount("/tmp/m", "bind", "/usr", "rbind", "ro"), show, func(s *specs.Spec) { s.Linux.RootfsPropagation = mode })
+		c.run().ok().prints(want + "done\n")
+		c.configure(b.rootless, mount("/tmp/m", "bind", "/usr", "rbind", "ro", mode), show)
+		if mode == "shared" || mode == "unbindable" { // of the mount itself, this time
+			want = map[string]string{"shared": "shared:\n", "unbindable": "unbindable\n"}[mode]
+		}
+		c.run().ok().prints(want + "done\n")
+	}
+}
+
 // What the caller's rights do not give is refused by name.
 func TestRootlessRefusals(t *testing.T) {
 	b := newUserBox(t)
