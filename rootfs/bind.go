@@ -40,7 +40,11 @@ func (c *compiler) bind(m *mount) {
 	}
 	idmap := c.idmap(m)
 	clone := c.hostOpens(src) || idmap != nsenter.NoSlot
+	var own *nsenter.MountBind
 	if clone {
+		if idmap == nsenter.NoSlot && !c.mustClone(src) {
+			own = c.ownBind(m, *op)
+		}
 		op.Source, op.From = "", c.alloc()
 		op.Flags |= nsenter.FlagMountTree
 		c.out.Sources = append(c.out.Sources, Source{
@@ -52,8 +56,22 @@ func (c *compiler) bind(m *mount) {
 	if len(props) > 0 {
 		op.Propagation, props = props[0], props[1:]
 	}
-	add(&c.out.Mounts, m.field, op)
+	if own == nil {
+		add(&c.out.Mounts, m.field, op)
+	} else {
+		c.out.Mounts = either(c.out.Mounts, m.field, own, op)
+	}
 	c.morePropagation(m, props)
+}
+
+// ownBind is the bind op as the init makes it by itself. In a user namespace that comes first: what the init finds has the flags of the
+// host's mount, locked, so that no one in the container can take them away; what the host side has cloned has them unlocked. But not
+// every source can be reached, and what the configuration takes away by name is locked as well.
+func (c *compiler) ownBind(m *mount, op nsenter.MountBind) *nsenter.MountBind {
+	if props := c.propagation(m, false); len(props) > 0 {
+		op.Propagation = props[0]
+	}
+	return &op
 }
 
 // hostOpens tells whether the host side has to open a bind source: root of the container's user namespace may be no one to the
@@ -63,6 +81,10 @@ func (c *compiler) hostOpens(src string) bool {
 	if c.facts.Unprivileged {
 		return false
 	}
-	return c.facts.UserNS || c.prop&unix.MS_SHARED != 0 ||
-		strings.HasPrefix(src, "/proc/self/") || strings.HasPrefix(src, "/proc/thread-self/")
+	return c.facts.UserNS || c.mustClone(src)
+}
+
+// mustClone tells whether nothing but a clone of the host side's will do.
+func (c *compiler) mustClone(src string) bool {
+	return c.prop&unix.MS_SHARED != 0 || strings.HasPrefix(src, "/proc/self/") || strings.HasPrefix(src, "/proc/thread-self/")
 }

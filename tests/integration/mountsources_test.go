@@ -167,6 +167,21 @@ func TestKeptFlags(t *testing.T) {
 	}
 }
 
+// No one in a user namespace takes the flags of a host's mount away, whatever
+// capabilities it has there.
+func TestLockedFlags(t *testing.T) {
+	b := newSerialBox(t)
+	src := b.path("src")
+	b.hostMount(src, "tmpfs", unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NOEXEC, "size=64k")
+	c := b.container()
+	caps := append(defaultCapabilities(), "CAP_SYS_ADMIN")
+	c.configure(c.inUserNamespace(), mount("/m", "bind", src, "rbind"), mount("/f", "bind", "/etc/hostname", "bind", "nosuid"), mount("/tree", "bind", src, "bind"),
+		capabilities(specs.LinuxCapabilities{Bounding: caps, Effective: caps, Permitted: caps}),
+		script("for o in rw,nosuid,noexec ro,suid,noexec ro,nosuid,exec; do for m in /m /tree; do mount -o remount,bind,$o $m 2>/dev/null && echo $m $o; done; done; "+
+			"mount -o remount,bind,ro,nosuid,noexec /m && echo kept; mount -o remount,bind,rw / && echo root"))
+	c.run().ok().prints("kept\nroot\n")
+}
+
 // The files of procfs that may be covered, and nothing else in it, also by
 // way of links.
 func TestMountsInProc(t *testing.T) {
