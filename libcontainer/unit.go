@@ -62,7 +62,8 @@ func (c *compiler) placeCgroup() (cgroups.Record, error) {
 		return cgroups.Record{}, err
 	}
 	u := cgroups.Unit{Name: name, Slice: slice, User: s.user, Bus: s.bus}
-	u.Description = "minirun container " + filepath.Join(c.opts.root, c.opts.id) // nobody else has this directory
+	// Nobody else has this directory. The bus takes valid text only.
+	u.Description = strings.ToValidUTF8("minirun container "+filepath.Join(c.opts.root, c.opts.id), "?")
 	return systemd.Place(c.facts.cgroups, u, s.Facts)
 }
 

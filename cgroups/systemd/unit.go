@@ -43,6 +43,8 @@ func UnitProperties(u cgroups.Unit, unified bool, f Facts, limits, extra []Prope
 	for _, name := range []string{"MemoryAccounting", "CPUAccounting", io, "TasksAccounting"} {
 		p = append(p, Property{name, true})
 	}
+	// Without a limit of its own, a unit gets one that the system's settings say.
+	p = append(p, Property{"TasksMax", uint64(infinity)})
 	for _, e := range append(slices.Clone(limits), extra...) {
 		if e.Name == "DeviceAllow" { // adds up
 			p = append(p, e)

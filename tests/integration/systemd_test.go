@@ -171,6 +171,8 @@ func TestSystemdDefaultSlice(t *testing.T) {
 			b.Errorf("%q: the process is in %s, not in %s", controllers, at, want)
 		}
 	}
+	unit := filepath.Base(want)
+	equal(b, "TasksMax", strings.TrimSpace(b.hostCommand("systemctl", "show", "--value", "-p", "TasksMax", unit)), "infinity")
 	c.start().ok()
 	c.deleteForce()
 	b.noUnits()
