@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -52,7 +53,8 @@ type CRIUOptions struct {
 	FileLocks bool
 	// Cgroups says what is done about cgroups.
 	Cgroups CgroupsMode
-	// EmptyNamespaces are made without what was in them: "network" for an engine that connects the container again.
+	// EmptyNamespaces are made without what was in them. A network namespace of the container's own always is: its devices reach
+	// out of the container, and are for hooks or an engine to make again.
 	EmptyNamespaces []specs.LinuxNamespaceType
 	// AutoDedup removes from older images what newer ones have.
 	AutoDedup bool
@@ -223,9 +225,19 @@ func (o *CRIUOptions) options(spec *specs.Spec) (*criu.Options, error) {
 		}
 		opts.EmptyNamespaces |= unix.CLONE_NEWNET
 	}
+	if ownNetwork(spec) {
+		opts.EmptyNamespaces |= unix.CLONE_NEWNET
+	}
 	var err error
 	opts.ConfigFile, err = criuConfig(spec)
 	return opts, err
+}
+
+// ownNetwork tells whether the container has a network namespace that was made for it.
+func ownNetwork(spec *specs.Spec) bool {
+	return slices.ContainsFunc(linuxOf(spec).Namespaces, func(ns specs.LinuxNamespace) bool {
+		return ns.Type == specs.NetworkNamespace && ns.Path == ""
+	})
 }
 
 var cgroupModes = map[CgroupsMode]criu.CgroupMode{

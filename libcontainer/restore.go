@@ -298,6 +298,11 @@ func (m *restorer) namespaces(opts *criu.Options) ([]*os.File, error) {
 func (m *restorer) notified(ctx context.Context, n criu.Notification) error {
 	switch n.Script {
 	case criu.SetupNamespaces:
+		if ownNetwork(m.p.spec) {
+			if err := raiseLoopback(n.Pid); err != nil {
+				return err
+			}
+		}
 		m.hooks = true
 		for _, k := range []struct {
 			kind  string

@@ -112,7 +112,8 @@ is() {
 
 # until_true COMMAND...: the command succeeds within some seconds.
 until_true() {
-	for _ in $(seq 200); do
+	local end=$((SECONDS + 30))
+	while ((SECONDS < end)); do
 		if "$@" >/dev/null 2>&1; then return; fi
 		sleep 0.1
 	done

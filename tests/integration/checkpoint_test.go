@@ -92,6 +92,18 @@ func (c *container) mountTable() []string {
 	return list
 }
 
+// The devices of a network namespace are not saved; loopback is made again.
+func TestCheckpointNetwork(t *testing.T) {
+	needCRIU(t)
+	b := newBox(t)
+	c := b.container(counting(), namespace(specs.NetworkNamespace, ""))
+	c.runDetached().ok()
+	b.do("checkpoint", "--image-path", b.path("images"), c.id).ok()
+	c.made(c.detachedCommand("restore", "--detach", "--image-path", b.path("images"), "--bundle", c.bundle, c.id)).ok()
+	b.contains("devices", c.exec("cat", "/sys/class/net/lo/flags").ok().stdout, "0x9") // IFF_UP and IFF_LOOPBACK
+	c.deleteForce()
+}
+
 func TestCheckpointLeaveRunning(t *testing.T) {
 	needCRIU(t)
 	b := newBox(t)
