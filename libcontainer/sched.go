@@ -19,20 +19,33 @@ var schedFlags = map[specs.LinuxSchedulerFlag]uint64{
 	specs.SchedFlagUtilClampMin: 0x20, specs.SchedFlagUtilClampMax: 0x40,
 }
 
-// schedAttr is struct sched_attr in its first size, 48 bytes.
+// Sizes of struct sched_attr: the first one, and the one with the limits of utilisation (Linux 5.3), which are both 0 as the specification has no
+// values for them.
+const (
+	schedAttrSize      = 48
+	schedAttrUtilClamp = 56
+	schedUtilClamp     = 0x60 // the two flags that need the longer one
+)
+
+// schedAttr is struct sched_attr, as short as the flags allow.
 func schedAttr(s *specs.Scheduler) []byte {
 	var flags uint64
 	for _, f := range s.Flags {
 		flags |= schedFlags[f]
 	}
-	b := binary.NativeEndian.AppendUint32(nil, 48)
+	size := uint32(schedAttrSize)
+	if flags&schedUtilClamp != 0 {
+		size = schedAttrUtilClamp
+	}
+	b := binary.NativeEndian.AppendUint32(make([]byte, 0, size), size)
 	b = binary.NativeEndian.AppendUint32(b, schedPolicies[s.Policy])
 	b = binary.NativeEndian.AppendUint64(b, flags)
 	b = binary.NativeEndian.AppendUint32(b, uint32(s.Nice))
 	b = binary.NativeEndian.AppendUint32(b, uint32(s.Priority))
 	b = binary.NativeEndian.AppendUint64(b, s.Runtime)
 	b = binary.NativeEndian.AppendUint64(b, s.Deadline)
-	return binary.NativeEndian.AppendUint64(b, s.Period)
+	b = binary.NativeEndian.AppendUint64(b, s.Period)
+	return append(b, make([]byte, int(size)-len(b))...)
 }
 
 // ioPriority is the value of ioprio_set(2): the class above bit 13.

@@ -105,6 +105,16 @@ func TestSchedAttr(t *testing.T) {
 	}
 }
 
+// TestSchedAttrUtilClamp: the kernel refuses the flags of a structure that has no room for what they speak of.
+func TestSchedAttrUtilClamp(t *testing.T) {
+	for _, f := range []specs.LinuxSchedulerFlag{specs.SchedFlagUtilClampMin, specs.SchedFlagUtilClampMax} {
+		got := schedAttr(&specs.Scheduler{Policy: specs.SchedOther, Flags: []specs.LinuxSchedulerFlag{f}})
+		if len(got) != 56 || got[0] != 56 {
+			t.Errorf("%s: %x", f, got)
+		}
+	}
+}
+
 func TestIOPriority(t *testing.T) {
 	for class, want := range map[specs.IOPriorityClass]uint32{
 		specs.IOPrioClassRT: 1<<13 | 7, specs.IOPrioClassBE: 2<<13 | 7, specs.IOPrioClassIdle: 3<<13 | 7,
