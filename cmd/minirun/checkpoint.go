@@ -55,6 +55,8 @@ type checkpointFlags struct {
 func checkpointCommand() command {
 	return command{
 		name: "checkpoint", args: "ID", short: "write a running container to files, with CRIU",
+		long: `The program criu(8) must be in PATH. It writes all processes of the container into --image-path, and the container ends, if not --leave-running or --pre-dump
+says otherwise. What a checkpoint cannot hold is an error, with the words of CRIU's log; most of the flags permit something that is refused otherwise.`,
 		example: "minirun checkpoint --image-path /var/lib/web.checkpoint web\nminirun checkpoint --leave-running --image-path /tmp/snapshot web",
 		setup: func(f *flags) action {
 			var c checkpointFlags

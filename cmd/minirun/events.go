@@ -15,7 +15,10 @@ import (
 func eventsCommand() command {
 	return command{
 		name: "events", args: "ID", short: "print what happens to a container, and statistics at intervals, as lines of JSON, until it ends",
-		example: "minirun events --stats web",
+		long: `Each line is one JSON object with type, id and data: "stats" at every interval, "oom" when a process of the container was killed for want of memory. The call
+ends with the container. With --stats one line of statistics is printed at once.`,
+		example: `minirun events --interval 1s web
+minirun events --stats web | jq .data.memory.usage`,
 		setup: func(f *flags) action {
 			stats := f.Bool("stats", false, "print the statistics once and end")
 			interval := f.Duration("interval", 5*time.Second, "time between statistics")

@@ -18,6 +18,11 @@ type restoreFlags struct {
 func restoreCommand() command {
 	return command{
 		name: "restore", args: "ID", short: "bring a container back from a checkpoint, with CRIU",
+		long: `The container is made of the bundle and goes on where it was when the checkpoint was written. ID is a new name, or that of the container that ended
+with the checkpoint. In the foreground the call waits for the end, as run does.`,
+		exit: []exitStatus{
+			{-1, "the program's own, or 128 and the number of the signal that ended it"}, {0, "success, with --detach: the program runs"}, {1, "a failure of minirun"},
+		},
 		example: "minirun restore --bundle /srv/web --image-path /var/lib/web.checkpoint --detach web",
 		setup: func(f *flags) action {
 			var c restoreFlags

@@ -19,7 +19,7 @@ func machine(t *testing.T, files ...string) string {
 		"proc/sys/fs/nr_open=1048576", "proc/sys/kernel/seccomp/actions_avail=kill_process kill_thread trap errno user_notif trace log allow",
 		"proc/self/oom_score_adj=0", "proc/sys/kernel/shmmax=1", "sys/devices/system/cpu/online=0-3", "sys/devices/system/node/online=0",
 		"lib/modules/6.1.0-test/modules.dep=kernel/fs/overlayfs/overlay.ko.xz:", "lib/modules/6.1.0-test/modules.alias=alias fs-xfs xfs",
-		"sys/class/net/lo/x=", "sys/fs/resctrl/info/x=",
+		"proc/self/net/dev=Inter-|   Receive\n face |bytes\n    lo:       0\n  mrt0: 7\n",
 	}, files...)
 	for _, k := range kinds {
 		list = append(list, "proc/self/ns/"+k.file+"=")
@@ -174,12 +174,8 @@ linux.devices[0]: to make a device node, the caller needs CAP_MKNOD`},
 linux.devices[2].path ("/dev/null"): is another device on the host, and in a user namespace devices are those of the host
 linux.devices[3].path ("/dev/nope"): no such file or directory; in a user namespace devices are those of the host`},
 		{"network devices", func(in *Input) {
-			in.Spec.Linux.NetDevices = map[string]specs.LinuxNetDevice{"lo": {}, "eth7": {}}
+			in.Spec.Linux.NetDevices = map[string]specs.LinuxNetDevice{"lo": {}, "mrt0": {}, "eth7": {}}
 		}, `linux.netDevices.eth7: the host has no such network device`},
-		{"resctrl", func(in *Input) {
-			os.RemoveAll(in.Host + "/sys/fs/resctrl")
-			in.Spec.Linux.IntelRdt = &specs.LinuxIntelRdt{}
-		}, "linux.intelRdt: the resctrl file system is not mounted on /sys/fs/resctrl"},
 		{"sysctl", func(in *Input) {
 			in.Spec.Linux.Sysctl = map[string]string{"kernel.shmmax": "1", "kernel.shmnope": "1", "net.ipv4.conf.eth0.mtu": "1", "kernel.anope": "1"}
 		}, "linux.sysctl[\"kernel.anope\"]: this kernel has no such parameter\nlinux.sysctl[\"kernel.shmnope\"]: this kernel has no such parameter"},
