@@ -104,7 +104,7 @@ func (c *Container) execRunner(ctx context.Context, rec *record, spec *specs.Spe
 		pidFile: o.PidFile, pidFDSocket: o.PidFDSocket,
 	}
 	if rec.Cgroup != nil {
-		if u := rec.Cgroup.Unit; u != nil && u.User {
+		if u := rec.Cgroup.Unit; u != nil && u.User && !facts.caller.hostRoot() {
 			po.attach = u
 		}
 		at := rec.Cgroup.Sub("") // is not made or removed by the exec

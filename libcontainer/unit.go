@@ -31,7 +31,8 @@ type systemdFacts struct {
 // askSystemd finds the systemd that the caller may ask for a unit: the system's, or for an ordinary user, also for root of a user namespace, the
 // user's.
 func askSystemd(ctx context.Context) (*systemdFacts, *systemd.Manager, error) {
-	f := &systemdFacts{user: os.Geteuid() != 0 || inUserNamespace()}
+	c := caller{uid: os.Geteuid(), nested: inUserNamespace()}
+	f := &systemdFacts{user: !c.hostRoot()}
 	m := systemd.New(f.user)
 	var err error
 	if f.Facts, err = m.Facts(ctx); err != nil {
@@ -42,6 +43,9 @@ func askSystemd(ctx context.Context) (*systemdFacts, *systemd.Manager, error) {
 	}
 	return f, m, nil
 }
+
+// hostRoot tells whether the caller asks the system's systemd, and moves processes by itself.
+func (c *caller) hostRoot() bool { return c.uid == 0 && !c.nested }
 
 // systemdFacts are those for compiling the plan of a recorded container again. What is not known any more shows in properties only.
 func (r *record) systemdFacts() *systemdFacts {
