@@ -42,7 +42,9 @@ func (o hostOpenSource) run(_ context.Context, r *runner) error {
 	if o.IDMapRecursive {
 		flags |= unix.AT_RECURSIVE
 	}
-	if err := unix.MountSetattr(fd, "", flags, &attr); err != nil {
+	if err := unix.MountSetattr(fd, "", flags, &attr); err == unix.EINVAL {
+		return fmt.Errorf("%s on %s: map the ids: mount_setattr (this kernel has no id mappings for a filesystem in it, or it has some already): %w", o.Path, o.Target, err)
+	} else if err != nil {
 		return fmt.Errorf("%s on %s: map the ids: mount_setattr: %w", o.Path, o.Target, err)
 	}
 	return nil

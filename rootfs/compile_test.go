@@ -254,6 +254,14 @@ func TestIDMap(t *testing.T) {
 	}
 }
 
+func TestEmptyRemount(t *testing.T) {
+	r := compile(t, spec(mnt("/a", "", "", "remount bind sync"), mnt("/a", "", "", "remount")), plain())
+	expect(t, r.Mounts)
+	if got, want := r.Warnings.Error(), "mounts[0].options: a remount that changes nothing; mounts[1].options: a remount that changes nothing"; got != want {
+		t.Errorf("warnings %s, want %s", got, want)
+	}
+}
+
 // TestPlainCgroup2 has a version 2 hierarchy that is mounted as any filesystem: the container's cgroup must stand before.
 func TestPlainCgroup2(t *testing.T) {
 	r := compile(t, spec(mnt("/t", "tmpfs", "t", "mode=1"), mnt("/cg", "cgroup2", "cg", "ro nsdelegate")), plain())

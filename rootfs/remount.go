@@ -9,6 +9,7 @@ import (
 // remount changes a mount that is there. With bind or rbind among the options it changes the attributes of the mount only, else also
 // what the filesystem itself is told. But "ro" is only ever an attribute: a superblock may be the host's as well.
 func (c *compiler) remount(m *mount) {
+	before := len(c.out.Mounts)
 	for _, k := range []kind{kindIdmap, kindRidmap, kindCopyUp, kindSrcNoFollow, kindDstNoFollow, kindCopyLink} {
 		if m.opt.has(k) {
 			i := m.opt.index(k)
@@ -40,6 +41,9 @@ func (c *compiler) remount(m *mount) {
 		add(&c.out.Mounts, m.field, &op)
 	}
 	c.morePropagation(m, m.opt.prop)
+	if len(c.out.Mounts) == before {
+		c.warn(m.field+".options", "", "a remount that changes nothing")
+	}
 }
 
 // newOptions returns what a remount tells the filesystem: the superblock's flags that the list of options sets or takes away, the last

@@ -138,7 +138,7 @@ func TestIDMappedMounts(t *testing.T) {
 		c.run().ok().prints("copied\n751\n1\n")
 	})
 	t.Run("impossible", func(t *testing.T) {
-		b.container(mount("/m", "bind", "/proc/sys", "bind", "idmap"), idMappings(5000, 10)).run().fails(1, "mounts[6]", "mount_setattr", "invalid argument")
+		b.container(mount("/m", "bind", "/proc/sys", "bind", "idmap"), idMappings(5000, 10)).run().fails(1, "mounts[6]", "/proc/sys on /m", "mount_setattr", "no id mappings", "invalid argument")
 		b.container(mount("/m", "ramfs", "ramfs", "idmap"), idMappings(5000, 10)).run().fails(1, "mounts[6] /m", "no id mappings for ramfs")
 	})
 }
