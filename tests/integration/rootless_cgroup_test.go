@@ -187,7 +187,7 @@ func TestRootlessPauseAndUpdate(t *testing.T) {
 	c.deleteForce()
 }
 
-// A limit of a delegated controller can be changed, and one that is not delegated is named.
+// A limit of a delegated controller can be changed, all or nothing.
 func TestUpdateRootlessDelegated(t *testing.T) {
 	if !pureV2() {
 		t.Skip("a hybrid host has its controllers in version 1, which nobody delegates")
@@ -199,7 +199,7 @@ func TestUpdateRootlessDelegated(t *testing.T) {
 	file := filepath.Join(dir, c.id, "pids.max")
 	c.update("--pids-limit", "12").ok()
 	equal(b, "pids.max", strings.TrimSpace(b.read(file)), "12")
-	c.update("--pids-limit", "13", "--memory", "64m").fails(1, "linux.resources.memory.limit: ")
+	c.updateWith(`{"pids":{"limit":13},"unified":{"pids.max":"many"}}`).fails(1, "linux.resources.unified", "write many to pids.max of ")
 	equal(b, "pids.max", strings.TrimSpace(b.read(file)), "12")
 	c.deleteForce()
 }
