@@ -249,6 +249,15 @@ func (m *restorer) makeCgroup(ctx context.Context, opts *criu.Options) error {
 	if err := (hostLimitCgroup{Writes: g.writes}).run(ctx, &m.runner); err != nil {
 		return err
 	}
+	if opts.CgroupMode == criu.CgroupStrict {
+		// What strict asks for, that the cgroup is a new one, is seen here; CRIU would take the one that was just made for an old one.
+		for _, d := range m.rec.Cgroup.Dirs {
+			if d.Made < 1 {
+				return fmt.Errorf("linux.cgroupsPath: %s: %w, and the mode is strict", d.Abs(), os.ErrExist)
+			}
+		}
+		opts.CgroupMode = criu.CgroupFull
+	}
 	if err := m.cgroup.Attach(m.criu.Pid()); err != nil {
 		return err
 	}

@@ -1,0 +1,180 @@
+//go:build integration
+
+package integration
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/minirun/minirun/specs"
+)
+
+// Whatever is done about the properties of cgroups, the restored container is in its own.
+func TestCheckpointCgroupModes(t *testing.T) {
+	needCRIU(t)
+	for _, mode := range []string{"soft", "full", "strict", "ignore"} {
+		t.Run(mode, func(t *testing.T) {
+			b := newBox(t)
+			c := b.container(counting())
+			c.runDetached().ok()
+			c.countsOn(1)
+			b.do("checkpoint", "--manage-cgroups-mode", mode, "--image-path", b.path("images"), c.id).ok()
+			c.made(c.detachedCommand("restore", "--detach", "--manage-cgroups-mode", mode, "--image-path", b.path("images"), "--bundle", c.bundle, c.id)).ok()
+			c.countsOn(c.count())
+			for _, h := range hierarchies() {
+				procs := b.read(filepath.Join(h.dir, cgroupParent(), c.id, "cgroup.procs"))
+				if !slices.Contains(strings.Fields(procs), strconv.Itoa(c.pid())) {
+					t.Errorf("not in the cgroup of %s", h.dir)
+				}
+			}
+			c.deleteForce()
+		})
+	}
+}
+
+// holdNetwork makes a network namespace with a file that leads to it.
+func holdNetwork(b *box) string {
+	b.Helper()
+	file := b.path("netns")
+	b.write(file, "", 0o644)
+	b.hostCommand("unshare", "--net="+file, "ip", "link", "set", "lo", "up")
+	b.Cleanup(func() { b.hostCommand("umount", file) })
+	return file
+}
+
+// A namespace of somebody else's is joined again, and an open connection in it goes on.
+func TestCheckpointConnection(t *testing.T) {
+	needCRIU(t)
+	b := newBox(t)
+	file := holdNetwork(b)
+	c := b.container(namespace(specs.NetworkNamespace, file), mount("/tmp", "tmpfs", "tmpfs"), script(`
+		sleep 1000 | nc -l -p 7000 >/tmp/got &
+		until grep -q :1B58 /proc/net/tcp /proc/net/tcp6; do sleep 0.05; done
+		i=0
+		while :; do i=$((i+1)); echo $i; sleep 0.05; done | nc 127.0.0.1 7000 >/dev/null`))
+	c.runDetached().ok()
+	received := func() int {
+		lines := strings.Fields(c.exec("tail", "-n", "1", "/tmp/got").stdout)
+		if len(lines) == 0 {
+			return 0
+		}
+		n, _ := strconv.Atoi(lines[0])
+		return n
+	}
+	c.until("the connection stands", func() bool { return received() > 3 })
+	b.do("checkpoint", "--image-path", b.path("refused"), c.id).fails(1, "criu", "tcp-established")
+	b.do("checkpoint", "--tcp-established", "--network-lock", "nftables", "--image-path", b.path("images"), c.id).ok()
+	c.made(c.detachedCommand("restore", "--detach", "--tcp-established", "--network-lock", "nftables", "--image-path", b.path("images"), "--bundle", c.bundle, c.id)).ok()
+	before := received()
+	c.until("the connection goes on", func() bool { return received() > before })
+	equal(b, "network namespace", namespaceOf(b, itoa(c.pid()), "net"), strings.TrimSpace(b.hostCommand("nsenter", "--net="+file, "readlink", "/proc/self/ns/net")))
+	c.deleteForce()
+}
+
+// Memory goes over a connection instead of into the images.
+func TestCheckpointPageServer(t *testing.T) {
+	needCRIU(t)
+	b := newBox(t)
+	c := b.container(counting())
+	c.runDetached().ok()
+	c.countsOn(1)
+	images := b.path("images")
+	b.mkdir(images)
+	server := exec.Command("criu", "page-server", "--address", "127.0.0.1", "--port", "27431", "-D", images, "-o", "server.log")
+	server.Env = append(os.Environ(), b.marker())
+	b.start(server)
+	b.until("the page server listens", func() bool { return listens(27431) })
+	b.do("checkpoint", "--page-server", "127.0.0.1:27431", "--image-path", images, c.id).ok()
+	equal(b, "page server", b.waitCommand(server), 0)
+	c.made(c.detachedCommand("restore", "--detach", "--image-path", images, "--bundle", c.bundle, c.id)).ok()
+	c.countsOn(c.count())
+	c.deleteForce()
+}
+
+// listens tells whether a TCP port of this network namespace is listened on, without connecting: a page server takes one connection only.
+func listens(port int) bool {
+	text, _ := os.ReadFile("/proc/net/tcp")
+	return strings.Contains(string(text), ":"+strings.ToUpper(strconv.FormatInt(int64(port), 16))+" 00000000:0000 0A")
+}
+
+// Memory stays behind until it is fetched; a descriptor tells when it can be.
+func TestCheckpointLazyPages(t *testing.T) {
+	needCRIU(t)
+	if out, err := exec.Command("criu", "check", "--feature", "uffd").CombinedOutput(); err != nil {
+		t.Skipf("no userfaultfd for criu: %v: %s", err, out)
+	}
+	b := newBox(t)
+	c := b.container(counting())
+	c.runDetached().ok()
+	c.countsOn(1)
+	images := b.path("images")
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	dump := b.command("checkpoint", "--lazy-pages", "--page-server", "127.0.0.1:27432", "--status-fd", "3", "--image-path", images, c.id)
+	dump.ExtraFiles = []*os.File{w}
+	b.start(dump)
+	w.Close()
+	ready := make([]byte, 1)
+	if err := r.SetReadDeadline(time.Now().Add(scaled(30 * time.Second))); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := r.Read(ready); n != 1 || ready[0] != 0 {
+		t.Fatalf("status descriptor: %d bytes, %v", n, err)
+	}
+	if !listens(27432) {
+		t.Error("nobody serves the memory")
+	}
+	conn, err := net.Dial("tcp", "127.0.0.1:27432")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close() // nothing more is wanted
+	equal(b, "exit code of the checkpoint", b.waitCommand(dump), 0)
+	b.do("state", c.id).fails(1, "does not exist")
+}
+
+// What did not change since an earlier dump is not written again.
+func TestCheckpointPreDump(t *testing.T) {
+	needCRIU(t)
+	if out, err := exec.Command("criu", "check", "--feature", "mem_dirty_track").CombinedOutput(); err != nil {
+		t.Skipf("the kernel does not track changed memory: %v: %s", err, strings.TrimSpace(string(out)))
+	}
+	b := newBox(t)
+	c := b.container(counting())
+	c.runDetached().ok()
+	c.countsOn(1)
+	b.do("checkpoint", "--pre-dump", "--image-path", b.path("first"), c.id).ok()
+	equal(b, "status", c.state().Status, "running")
+	b.do("checkpoint", "--parent-path", "../first", "--image-path", b.path("second"), c.id).ok()
+	if size(b, b.path("second")) >= size(b, b.path("first")) {
+		t.Error("everything was written again")
+	}
+	c.made(c.detachedCommand("restore", "--detach", "--image-path", b.path("second"), "--bundle", c.bundle, c.id)).ok()
+	c.countsOn(c.count())
+	c.deleteForce()
+}
+
+// size is how much memory a checkpoint holds, in bytes.
+func size(b *box, dir string) int64 {
+	b.Helper()
+	var sum int64
+	pages, _ := filepath.Glob(filepath.Join(dir, "pages-*.img"))
+	for _, p := range pages {
+		st, err := os.Stat(p)
+		if err != nil {
+			b.Fatal(err)
+		}
+		sum += st.Size()
+	}
+	return sum
+}
