@@ -20,7 +20,7 @@ func startOn(cpus string, l *nsenter.Launch) (*nsenter.Child, error) {
 		return l.Start()
 	}
 	runtime.LockOSThread()
-	old := make([]byte, len(allCPUs))
+	old := make([]byte, cpuMask)
 	n, err := affinityCall(unix.SYS_SCHED_GETAFFINITY, old)
 	if err == nil {
 		_, err = affinityCall(unix.SYS_SCHED_SETAFFINITY, numberMask(cpus))

@@ -6,17 +6,44 @@ import (
 	"github.com/minirun/minirun/specs"
 )
 
-// schedPolicies are the policies of sched_setattr(2).
-var schedPolicies = map[specs.LinuxSchedulerPolicy]uint32{
-	specs.SchedOther: 0, specs.SchedFIFO: 1, specs.SchedRR: 2, specs.SchedBatch: 3, specs.SchedISO: 4, specs.SchedIdle: 5,
-	specs.SchedDeadline: 6,
+// schedPolicy is the number of a policy in sched_setattr(2).
+func schedPolicy(p specs.LinuxSchedulerPolicy) uint32 {
+	switch p {
+	case specs.SchedFIFO:
+		return 1
+	case specs.SchedRR:
+		return 2
+	case specs.SchedBatch:
+		return 3
+	case specs.SchedISO:
+		return 4
+	case specs.SchedIdle:
+		return 5
+	case specs.SchedDeadline:
+		return 6
+	}
+	return 0
 }
 
-// schedFlags are the flags of sched_setattr(2).
-var schedFlags = map[specs.LinuxSchedulerFlag]uint64{
-	specs.SchedFlagResetOnFork: 0x01, specs.SchedFlagReclaim: 0x02, specs.SchedFlagDLOverrun: 0x04,
-	specs.SchedFlagKeepPolicy: 0x08, specs.SchedFlagKeepParams: 0x10,
-	specs.SchedFlagUtilClampMin: 0x20, specs.SchedFlagUtilClampMax: 0x40,
+// schedFlag is the bit of a flag in sched_setattr(2).
+func schedFlag(f specs.LinuxSchedulerFlag) uint64 {
+	switch f {
+	case specs.SchedFlagResetOnFork:
+		return 0x01
+	case specs.SchedFlagReclaim:
+		return 0x02
+	case specs.SchedFlagDLOverrun:
+		return 0x04
+	case specs.SchedFlagKeepPolicy:
+		return 0x08
+	case specs.SchedFlagKeepParams:
+		return 0x10
+	case specs.SchedFlagUtilClampMin:
+		return 0x20
+	case specs.SchedFlagUtilClampMax:
+		return 0x40
+	}
+	return 0
 }
 
 // Sizes of struct sched_attr: the first one, and the one with the limits of utilisation (Linux 5.3), which are both 0 as the specification has no
@@ -31,14 +58,14 @@ const (
 func schedAttr(s *specs.Scheduler) []byte {
 	var flags uint64
 	for _, f := range s.Flags {
-		flags |= schedFlags[f]
+		flags |= schedFlag(f)
 	}
 	size := uint32(schedAttrSize)
 	if flags&schedUtilClamp != 0 {
 		size = schedAttrUtilClamp
 	}
 	b := binary.NativeEndian.AppendUint32(make([]byte, 0, size), size)
-	b = binary.NativeEndian.AppendUint32(b, schedPolicies[s.Policy])
+	b = binary.NativeEndian.AppendUint32(b, schedPolicy(s.Policy))
 	b = binary.NativeEndian.AppendUint64(b, flags)
 	b = binary.NativeEndian.AppendUint32(b, uint32(s.Nice))
 	b = binary.NativeEndian.AppendUint32(b, uint32(s.Priority))

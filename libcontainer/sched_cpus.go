@@ -12,8 +12,11 @@ import (
 	"github.com/minirun/minirun/specs"
 )
 
-// allCPUs is a mask of more processors than any kernel has; it takes those of them that the cpuset allows.
-var allCPUs = bytes.Repeat([]byte{0xff}, 1024)
+// cpuMask is the length in bytes of a mask of more processors than any kernel has.
+const cpuMask = 1024
+
+// allCPUs is a mask of all of them; the kernel takes those that the cpuset allows.
+func allCPUs() []byte { return bytes.Repeat([]byte{0xff}, cpuMask) }
 
 // affinity binds the program of an exec to processors, where the configuration says so. Otherwise the processors that the caller bound itself to
 // are no business of the container's.
@@ -21,7 +24,7 @@ func (c *compiler) affinity() {
 	a := c.process.ExecCPUAffinity
 	switch {
 	case a == nil || c.exec == nil: // config.md: it does not apply to the container's first process
-		c.try("process", nsenter.ProcExecaffinity{Mask: allCPUs})
+		c.try("process", nsenter.ProcExecaffinity{Mask: allCPUs()})
 	case a.Final != "":
 		c.add("process.execCPUAffinity.final", nsenter.ProcExecaffinity{Mask: numberMask(a.Final)})
 	}
@@ -65,24 +68,43 @@ func listedNumber(s string) int {
 	return n
 }
 
-// memoryModes and memoryFlags are the numbers of set_mempolicy(2).
-var (
-	memoryModes = map[specs.MemoryPolicyModeType]uint64{
-		specs.MpolDefault: unix.MPOL_DEFAULT, specs.MpolPreferred: unix.MPOL_PREFERRED, specs.MpolBind: unix.MPOL_BIND,
-		specs.MpolInterleave: unix.MPOL_INTERLEAVE, specs.MpolLocal: unix.MPOL_LOCAL, specs.MpolPreferredMany: unix.MPOL_PREFERRED_MANY,
-		specs.MpolWeightedInterleave: unix.MPOL_WEIGHTED_INTERLEAVE,
+// memoryMode is the number of a mode in set_mempolicy(2).
+func memoryMode(m specs.MemoryPolicyModeType) uint64 {
+	switch m {
+	case specs.MpolPreferred:
+		return unix.MPOL_PREFERRED
+	case specs.MpolBind:
+		return unix.MPOL_BIND
+	case specs.MpolInterleave:
+		return unix.MPOL_INTERLEAVE
+	case specs.MpolLocal:
+		return unix.MPOL_LOCAL
+	case specs.MpolPreferredMany:
+		return unix.MPOL_PREFERRED_MANY
+	case specs.MpolWeightedInterleave:
+		return unix.MPOL_WEIGHTED_INTERLEAVE
 	}
-	memoryFlags = map[specs.MemoryPolicyFlagType]uint64{
-		specs.MpolFStaticNodes: unix.MPOL_F_STATIC_NODES, specs.MpolFRelativeNodes: unix.MPOL_F_RELATIVE_NODES,
-		specs.MpolFNumaBalancing: unix.MPOL_F_NUMA_BALANCING,
+	return unix.MPOL_DEFAULT
+}
+
+// memoryFlag is the bit of a mode flag in set_mempolicy(2).
+func memoryFlag(f specs.MemoryPolicyFlagType) uint64 {
+	switch f {
+	case specs.MpolFStaticNodes:
+		return unix.MPOL_F_STATIC_NODES
+	case specs.MpolFRelativeNodes:
+		return unix.MPOL_F_RELATIVE_NODES
+	case specs.MpolFNumaBalancing:
+		return unix.MPOL_F_NUMA_BALANCING
 	}
-)
+	return 0
+}
 
 // memoryPolicy comes after the cgroup, whose cpuset.mems the kernel checks the nodes against.
 func memoryPolicy(p *specs.LinuxMemoryPolicy) nsenter.ProcMempolicy {
-	op := nsenter.ProcMempolicy{Mode: memoryModes[p.Mode]}
+	op := nsenter.ProcMempolicy{Mode: memoryMode(p.Mode)}
 	for _, f := range p.Flags {
-		op.Mode |= memoryFlags[f]
+		op.Mode |= memoryFlag(f)
 	}
 	if p.Nodes != "" {
 		op.Nodes = numberMask(p.Nodes)

@@ -35,13 +35,16 @@ func TestMemoryPolicy(t *testing.T) {
 	if op.Mode != 5|1<<14|1<<13 || hex.EncodeToString(op.Nodes) != "0200000000000000" {
 		t.Errorf("%+v", op)
 	}
+	seen := map[uint64]bool{}
 	for _, mode := range specs.MemoryPolicyModes() {
-		if _, ok := memoryModes[mode]; !ok {
-			t.Errorf("%s has no number", mode)
+		if n := memoryMode(mode); seen[n] {
+			t.Errorf("%s has the number %d of another mode", mode, n)
+		} else {
+			seen[n] = true
 		}
 	}
 	for _, flag := range specs.MemoryPolicyFlags() {
-		if memoryFlags[flag] == 0 {
+		if memoryFlag(flag) == 0 {
 			t.Errorf("%s has no number", flag)
 		}
 	}
