@@ -64,14 +64,6 @@ func TestAppArmor(t *testing.T) {
 		fails(255, "process.apparmorProfile minirun-none: the profile is not loaded: no such file or directory")
 	b.container(apparmor("minirun-none")).run().
 		fails(1, "process.apparmorProfile minirun-none: the profile is not loaded: no such file or directory")
-	// The label goes to the kernel's own procfs, whatever lies on /proc.
-	b.container(script("mount -t proc proc /tmp && cat /tmp/self/attr/current"), apparmor("minirun-test"), noMount("/proc"), noMasks(),
-		mount("/proc", "tmpfs", "tmpfs"), capabilities(allCapabilities())).run().ok().prints("minirun-test (enforce)\n")
-}
-
-func allCapabilities() specs.LinuxCapabilities {
-	caps := append(defaultCapabilities(), "CAP_SYS_ADMIN")
-	return specs.LinuxCapabilities{Bounding: caps, Effective: caps, Permitted: caps}
 }
 
 // Where there is no AppArmor or no SELinux, a label is an error and not ignored.
