@@ -190,3 +190,22 @@ func TestNotifyNobody(t *testing.T) {
 	equal(b, "exit code", b.waitCommand(cmd), 1)
 	b.contains("stderr", readBack(errs), "gone.sock: no such file or directory")
 }
+
+// The directory is reached from a user namespace too, and any user of the container may speak.
+func TestNotifyUserNamespace(t *testing.T) {
+	b := newBox(t)
+	s := b.supervisor()
+	c := b.container()
+	c.configure(c.userNamespace(100000, 65536), script(showNotify), user(1000, 1000))
+	c.made(s.command(c.detachedCommand(c.verb("create")...))).ok()
+	pid := c.pid()
+	cmd := s.command(c.command("start", c.id))
+	b.start(cmd)
+	b.until("the program", func() bool { return strings.Contains(c.output(), "read-only") })
+	equal(b, "output", c.output(), "/run/notify/notify.sock\nsocket\nread-only\n")
+	c.says(pid, "READY=1")
+	equal(b, "first message", s.hears(), "READY=1")
+	equal(b, "second message", s.hears(), "MAINPID="+itoa(pid))
+	equal(b, "third message", s.hears(), "BARRIER=1")
+	equal(b, "exit code", b.waitCommand(cmd), 0)
+}
