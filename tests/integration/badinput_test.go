@@ -135,7 +135,7 @@ func badMounts() []badCase {
 			want: "mounts[6] /nope on /data: open_tree (/nope): no such file or directory",
 		},
 		{name: "mount without destination", mods: []mod{mount("", "tmpfs", "tmpfs")}, want: "mounts[6].destination: must not be empty"},
-		{name: "unknown file system", mods: []mod{mount("/x", "nopefs", "nope")}, want: "mounts[6] /x: fsopen nopefs: no such device"},
+		{name: "unknown file system", mods: []mod{mount("/x", "nopefs", "nope")}, want: "mounts[6] /x: fsopen nopefs (this kernel has no such filesystem): no such device"},
 		{name: "bad mount option", mods: []mod{mount("/x", "tmpfs", "tmpfs", "size=bogus")}, want: `mounts[6].options[0] ("size=bogus"): not a value that tmpfs knows for size`},
 		{name: "bind with data", mods: []mod{mount("/x", "bind", "/tmp", "bind", "size=1k")}, want: `mounts[6].options[1] ("size=1k"): unknown option: a bind mount cannot have options of a filesystem`},
 		{
