@@ -7,8 +7,8 @@ import (
 	"github.com/minirun/minirun/specs"
 )
 
-// Features returns the features document (features.md of the specification): what this build can do, on any host. The caller adds annotations
-// with its own version.
+// Features returns the features document (features.md of the specification): what this build can do, on any host. The annotations
+// have the version of libseccomp; callers add their own.
 func Features() *specs.Features {
 	info := seccomp.Info()
 	s := &specs.Support{
@@ -22,6 +22,9 @@ func Features() *specs.Features {
 	}
 	for _, f := range info.SupportedFlags {
 		s.SeccompFlags = append(s.SeccompFlags, specs.LinuxSeccompFlag(f))
+	}
+	if info.LibraryVersion != "" {
+		s.Annotations = map[string]string{"io.github.seccomp.libseccomp.version": info.LibraryVersion}
 	}
 	for _, a := range info.Archs {
 		s.SeccompArchs = append(s.SeccompArchs, specs.Arch(a))

@@ -18,7 +18,13 @@ check.`,
 					return 1, usagef("features: no arguments are needed, not %d", len(args))
 				}
 				f := libcontainer.Features()
-				f.Annotations = map[string]string{"org.opencontainers.runc.version": version, "org.opencontainers.runc.commit": commit}
+				if f.Annotations == nil {
+					f.Annotations = map[string]string{}
+				}
+				// The names are those that engines look for.
+				f.Annotations["org.opencontainers.runc.version"] = version
+				f.Annotations["org.opencontainers.runc.commit"] = commit
+				f.Annotations["org.opencontainers.runc.checkpoint.enabled"] = "true"
 				return 0, printJSON(a.stdout, f)
 			}
 		},

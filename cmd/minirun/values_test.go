@@ -246,4 +246,13 @@ func TestFeatures(t *testing.T) {
 	if f.Annotations["org.opencontainers.runc.version"] == "" {
 		t.Errorf("annotations %v", f.Annotations)
 	}
+	canCheckpoint := slices.ContainsFunc(commands(), func(c command) bool { return c.name == "checkpoint" })
+	if (f.Annotations["org.opencontainers.runc.checkpoint.enabled"] == "true") != canCheckpoint {
+		t.Errorf("checkpoint is there: %v, annotations %v", canCheckpoint, f.Annotations)
+	}
+	for name, value := range f.Annotations { // parsers of engines have stumbled over a line break
+		if strings.ContainsAny(value, "\n\r") {
+			t.Errorf("%s is %q", name, value)
+		}
+	}
 }
