@@ -15,6 +15,10 @@
 // later process, which can then freeze, kill, list and destroy, or change limits by
 // [Cgroup.Update]. [Cgroup.Stats] tells what was used, [Cgroup.Watch] what happens.
 //
+// On a host with systemd a cgroup can belong to a unit instead, which a [Manager]
+// makes around a process: [Adopt] and [OpenUnit] take the places of Begin and
+// Open, everything else is the same. Package cgroups/systemd has that manager.
+//
 // The package knows nothing of containers and keeps no state in the process:
 // everything about the machine is in the [Host] value.
 //
