@@ -70,6 +70,7 @@ test-vm: build ## run the integration tests on pure cgroup v2 in a small virtual
 
 test-clients: build ## run Docker, containerd, Podman and Buildah on minirun, and on runc to compare
 	@tests/tools/deps clients
+	GOWORK=off $(GO) build -C tests/clients/cri -trimpath -buildvcs=false -o $(CURDIR)/bin/cri .
 	$(ASROOT) tests/clients/run
 
 bench: build ## measure minirun beside runc and crun (BENCHFLAGS='-n 100 -only run,exec')
