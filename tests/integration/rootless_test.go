@@ -79,6 +79,33 @@ func TestRootlessLife(t *testing.T) {
 	c.delete().ok()
 }
 
+// Hooks of the runtime's namespace run as the user, those inside as the root that
+// the user is there; a start that fails names what failed.
+func TestRootlessHooks(t *testing.T) {
+	b := newUserBox(t)
+	note := filepath.Join(b.as.dir, "note")
+	hook := func(script string) []specs.Hook { return []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", script}}} }
+	say := hook("/usr/bin/id -u >>" + note)
+	score := 600
+	c := b.userContainer(script("cat /proc/self/oom_score_adj"), func(s *specs.Spec) {
+		s.Process.OOMScoreAdj = &score
+		s.Hooks = &specs.Hooks{CreateRuntime: say, CreateContainer: say, StartContainer: hook("id -u >/tmp/inside"), Poststart: say, Poststop: say}
+	})
+	c.run().ok().prints("600\n")
+	uid := strconv.Itoa(b.as.uid) + "\n"
+	equal(b, "notes", b.read(note), uid+"0\n"+uid+uid)
+	equal(b, "note inside", b.read(filepath.Join(c.rootfs(), "tmp/inside")), "0\n")
+
+	c.configure(b.rootless, sleeping(), func(s *specs.Spec) {
+		s.Process.OOMScoreAdj = &score
+		s.Hooks = &specs.Hooks{StartContainer: hook("exit 3")}
+	})
+	c.create().ok()
+	c.start().fails(1, "hooks.startContainer[0]: hook /bin/sh: exit status 3")
+	c.waitStatus("stopped")
+	c.delete().ok()
+}
+
 // statusField returns the first value of a line of /proc/PID/status.
 func (b *box) statusField(pid int, name string) string {
 	b.Helper()
