@@ -26,14 +26,16 @@ func (b *box) delegated(controllers ...string) (path, dir string) {
 	if top == "" {
 		b.Fatal("no version 2 hierarchy is mounted")
 	}
-	path = cgroupParent() + "/" + b.name + ".user"
-	dir = top + path
-	b.mkdir(dir)
-	b.Cleanup(func() { removeCgroup(dir) })
+	above := cgroupParent() + "/" + b.name + ".above" // gives no more than these controllers, whatever is given to it
+	b.mkdir(top + above)
+	b.Cleanup(func() { removeCgroup(top + above) })
 	for _, c := range controllers {
-		b.write(filepath.Join(top, "cgroup.subtree_control"), "+"+c, 0o644)
-		b.write(filepath.Join(top, cgroupParent(), "cgroup.subtree_control"), "+"+c, 0o644)
+		for _, at := range []string{"", cgroupParent(), above} {
+			b.write(filepath.Join(top, at, "cgroup.subtree_control"), "+"+c, 0o644)
+		}
 	}
+	path = above + "/user"
+	dir = top + path
 	b.mkdir(dir + "/call")
 	for _, at := range []string{dir, dir + "/call"} {
 		b.chown(at, b.as.uid, b.as.uid, 0o755)
