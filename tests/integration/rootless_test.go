@@ -84,7 +84,9 @@ func TestRootlessLife(t *testing.T) {
 func TestRootlessHooks(t *testing.T) {
 	b := newUserBox(t)
 	note := filepath.Join(b.as.dir, "note")
-	hook := func(script string) []specs.Hook { return []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", script}}} }
+	hook := func(script string) []specs.Hook {
+		return []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", script}}}
+	}
 	say := hook("/usr/bin/id -u >>" + note)
 	score := 600
 	c := b.userContainer(script("cat /proc/self/oom_score_adj"), func(s *specs.Spec) {
