@@ -74,6 +74,10 @@ func (r *runner) blameMemory(err error) error {
 	return fmt.Errorf("linux.resources.memory.limit: too little memory for the container to start: %w", err)
 }
 
+// statusNoExec is how a child of the Go runtime ends that could not be executed. That normally comes with the errno; in a cgroup without any memory
+// there is not even a pipe's buffer to send it through.
+const statusNoExec = 253
+
 func (r *runner) outOfMemory(err error) bool {
 	res := r.c.linux().Resources
 	if r.cgroup == nil || res == nil || res.Memory == nil || res.Memory.Limit == nil {
@@ -82,6 +86,9 @@ func (r *runner) outOfMemory(err error) bool {
 	var death *nsenter.DeathError
 	if !errors.As(err, &death) {
 		return r.child == nil && errors.Is(err, unix.ENOMEM)
+	}
+	if death.Status.ExitStatus() == statusNoExec {
+		return true
 	}
 	n, oerr := r.cgroup.OOMKills()
 	return death.Status.Signal() == unix.SIGKILL && oerr == nil && n > 0
