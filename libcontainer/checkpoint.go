@@ -213,10 +213,10 @@ func (o *CRIUOptions) options(spec *specs.Spec) (*criu.Options, error) {
 		AutoDedup: o.AutoDedup, LazyPages: o.LazyPages,
 	}
 	var ok bool
-	if opts.CgroupMode, ok = cgroupModes[o.Cgroups]; !ok {
+	if opts.CgroupMode, ok = o.Cgroups.criu(); !ok {
 		return nil, fmt.Errorf("manage cgroups mode %q: it must be soft, full, strict or ignore", o.Cgroups)
 	}
-	if opts.NetworkLock, ok = networkLocks[o.NetworkLock]; !ok {
+	if opts.NetworkLock, ok = networkLock(o.NetworkLock); !ok {
 		return nil, fmt.Errorf("network lock %q: it must be iptables, nftables or skip", o.NetworkLock)
 	}
 	for _, ns := range o.EmptyNamespaces {
@@ -240,12 +240,34 @@ func ownNetwork(spec *specs.Spec) bool {
 	})
 }
 
-var cgroupModes = map[CgroupsMode]criu.CgroupMode{
-	"": 0, CgroupsSoft: criu.CgroupSoft, CgroupsFull: criu.CgroupFull, CgroupsStrict: criu.CgroupStrict, CgroupsIgnore: criu.CgroupIgnore,
+func (m CgroupsMode) criu() (criu.CgroupMode, bool) {
+	switch m {
+	case "":
+		return 0, true
+	case CgroupsSoft:
+		return criu.CgroupSoft, true
+	case CgroupsFull:
+		return criu.CgroupFull, true
+	case CgroupsStrict:
+		return criu.CgroupStrict, true
+	case CgroupsIgnore:
+		return criu.CgroupIgnore, true
+	}
+	return 0, false
 }
 
-var networkLocks = map[string]criu.NetworkLock{
-	"": 0, "iptables": criu.LockIPTables, "nftables": criu.LockNFTables, "skip": criu.LockSkip,
+func networkLock(s string) (criu.NetworkLock, bool) {
+	switch s {
+	case "":
+		return 0, true
+	case "iptables":
+		return criu.LockIPTables, true
+	case "nftables":
+		return criu.LockNFTables, true
+	case "skip":
+		return criu.LockSkip, true
+	}
+	return 0, false
 }
 
 // criuConfigFile is read when it is there, as other runtimes do, unless an annotation names another file, or none by an empty value.

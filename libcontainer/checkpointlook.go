@@ -136,24 +136,29 @@ func mountOf(pid, fd int) (int, error) {
 // externalNamespaces are those joined by path: they are there again when the container comes back.
 func externalNamespaces(spec *specs.Spec, pid int, opts *criu.Options) error {
 	for _, ns := range linuxOf(spec).Namespaces {
-		kind, ok := criuNamespaces[ns.Type]
+		file, name, ok := criuNamespace(ns.Type)
 		if ns.Path == "" || !ok {
 			continue
 		}
 		var st unix.Stat_t
-		at := fmt.Sprintf("/proc/%d/ns/%s", pid, kind.file)
+		at := fmt.Sprintf("/proc/%d/ns/%s", pid, file)
 		if err := unix.Stat(at, &st); err != nil {
 			return fmt.Errorf("stat %s: %w", at, err)
 		}
-		opts.External = append(opts.External, fmt.Sprintf("%s[%d]:%s", kind.file, st.Ino, kind.name))
+		opts.External = append(opts.External, fmt.Sprintf("%s[%d]:%s", file, st.Ino, name))
 	}
 	return nil
 }
 
-// criuNamespaces are the namespaces that CRIU can leave out and be given again.
-var criuNamespaces = map[specs.LinuxNamespaceType]struct{ file, name string }{
-	specs.NetworkNamespace: {"net", "extRootNetNS"},
-	specs.PIDNamespace:     {"pid", "extRootPidNS"},
+// criuNamespace is a namespace that CRIU can leave out and be given again: its file in /proc, and the name for it.
+func criuNamespace(kind specs.LinuxNamespaceType) (file, name string, ok bool) {
+	switch kind {
+	case specs.NetworkNamespace:
+		return "net", "extRootNetNS", true
+	case specs.PIDNamespace:
+		return "pid", "extRootPidNS", true
+	}
+	return "", "", false
 }
 
 func linuxOf(spec *specs.Spec) *specs.Linux {

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -286,13 +286,13 @@ func (m *restorer) namespaces(opts *criu.Options) ([]*os.File, error) {
 		if ns.Path == "" {
 			continue
 		}
-		if kind, ok := criuNamespaces[ns.Type]; ok {
+		if _, name, ok := criuNamespace(ns.Type); ok {
 			f, err := os.Open(ns.Path)
 			if err != nil {
 				return files, fmt.Errorf("linux.namespaces[%d]: %w", i, err)
 			}
 			files = append(files, f)
-			opts.Inherit = append(opts.Inherit, criu.InheritFD{Key: kind.name, FD: m.criu.Hand(f)})
+			opts.Inherit = append(opts.Inherit, criu.InheritFD{Key: name, FD: m.criu.Hand(f)})
 			continue
 		}
 		switch ns.Type {
@@ -378,8 +378,15 @@ func (m *restorer) kill() error {
 	return errors.Join(err, werr)
 }
 
-// streamKey is by what CRIU can know a standard stream.
-var streamKey = regexp.MustCompile(`^(pipe:\[[0-9]+\]|file\[[0-9a-f]+:[0-9a-f]+\])$`)
+// isStreamKey tells whether CRIU can know a standard stream by this: "pipe:[INODE]", or "file[MOUNT:INODE]" in hexadecimal.
+func isStreamKey(s string) bool {
+	inner, ok := strings.CutPrefix(s, "pipe:[")
+	if !ok {
+		inner, ok = strings.CutPrefix(s, "file[")
+	}
+	inner, end := strings.CutSuffix(inner, "]")
+	return ok && end && inner != "" && strings.Trim(inner, "0123456789abcdef:") == ""
+}
 
 func readSaved(dir string) (*savedContainer, error) {
 	path := filepath.Join(dir, checkpointFile)
@@ -395,7 +402,7 @@ func readSaved(dir string) (*savedContainer, error) {
 		return nil, fmt.Errorf("image path: %s: version %d, this program knows 1", path, s.Version)
 	}
 	for i, stream := range s.Streams {
-		if stream.Key != "" && !streamKey.MatchString(stream.Key) {
+		if stream.Key != "" && !isStreamKey(stream.Key) {
 			return nil, fmt.Errorf("image path: %s: streams[%d]: %q is no descriptor", path, i, stream.Key)
 		}
 	}

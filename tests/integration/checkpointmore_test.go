@@ -178,3 +178,57 @@ func size(b *box, dir string) int64 {
 	}
 	return sum
 }
+
+// What engines pass beside: the work path is where CRIU's log goes, other flags are accepted.
+func TestRestoreFlags(t *testing.T) {
+	needCRIU(t)
+	b := newBox(t)
+	c := b.container(counting())
+	c.runDetached().ok()
+	c.countsOn(1)
+	b.do("checkpoint", "--image-path", b.path("images"), c.id).ok()
+	c.made(c.detachedCommand("restore", "--image-path", b.path("images"), "--work-path", b.path("work"), "--detach", "--no-pivot",
+		"-no-subreaper", "--auto-dedup", "--ext-unix-sk", "--shell-job", "--bundle", c.bundle, c.id)).ok()
+	if !exists(b.path("work", "restore.log")) || exists(b.path("images", "restore.log")) {
+		t.Error("the log is not in the work path")
+	}
+	c.countsOn(c.count())
+	c.deleteForce()
+	b.do("restore", "--lsm-profile", "nothing", "--image-path", b.path("images"), "--bundle", c.bundle, c.id).
+		fails(1, `--lsm-profile "nothing": it must be apparmor:NAME or selinux:NAME`)
+	b.do("restore", "--lsm-mount-context").fails(1, "flag needs an argument")
+}
+
+// A file that was removed while it is open is kept on demand.
+func TestCheckpointLinkRemap(t *testing.T) {
+	needCRIU(t)
+	b := newBox(t)
+	c := b.container(script("echo text >/data; ln /data /other; exec 9</data; rm /data; touch /ready; while :; do sleep 0.1; done"))
+	c.runDetached().ok()
+	c.until("the file is removed", func() bool { return exists(filepath.Join(c.rootfs(), "ready")) })
+	b.do("checkpoint", "--image-path", b.path("refused"), c.id).fails(1, "criu", "link-remap")
+	b.do("checkpoint", "--link-remap", "--image-path", b.path("images"), c.id).ok()
+	c.made(c.detachedCommand("restore", "--detach", "--image-path", b.path("images"), "--bundle", c.bundle, c.id)).ok()
+	equal(b, "the open file", c.exec("cat", "/proc/1/fd/9").ok().stdout, "text\n")
+	c.deleteForce()
+}
+
+// Connections come back as closed ones on demand.
+func TestRestoreTCPClose(t *testing.T) {
+	needCRIU(t)
+	b := newBox(t)
+	c := b.container(namespace(specs.NetworkNamespace, holdNetwork(b)), mount("/tmp", "tmpfs", "tmpfs"), script(`
+		sleep 1000 | nc -l -p 7001 >/tmp/got &
+		until grep -q :1B59 /proc/net/tcp /proc/net/tcp6; do sleep 0.05; done
+		mkfifo /tmp/silent; exec 7<>/tmp/silent
+		(nc 127.0.0.1 7001 <&7; touch /tmp/closed) &
+		until grep -q ':1B59 01 ' /proc/net/tcp; do sleep 0.05; done
+		touch /tmp/open
+		while :; do sleep 0.1; done`))
+	c.runDetached().ok()
+	c.until("the connection stands", func() bool { return c.exec("test", "-e", "/tmp/open").code == 0 })
+	b.do("checkpoint", "--tcp-established", "--network-lock", "nftables", "--image-path", b.path("images"), c.id).ok()
+	c.made(c.detachedCommand("restore", "--detach", "--tcp-close", "--network-lock", "nftables", "--image-path", b.path("images"), "--bundle", c.bundle, c.id)).ok()
+	c.until("the program sees the end", func() bool { return c.exec("test", "-e", "/tmp/closed").code == 0 })
+	c.deleteForce()
+}
