@@ -68,7 +68,7 @@ test-vm: build ## run the integration tests on pure cgroup v2 in a small virtual
 	$(ASROOT) tests/vm/integration --systemd --package tests/integration -- -run TestSystemd
 	$(ASROOT) tests/vm/integration --systemd --layout v1 --package tests/integration -- -run TestSystemd
 
-test-clients: build ## run Docker, containerd, Podman and Buildah on minirun, and on runc to compare
+test-clients: build ## run Docker, containerd (also as Kubernetes does), Podman and Buildah on minirun, and on runc to compare
 	@tests/tools/deps clients
 	GOWORK=off $(GO) build -C tests/clients/cri -trimpath -buildvcs=false -o $(CURDIR)/bin/cri .
 	$(ASROOT) tests/clients/run

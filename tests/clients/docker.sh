@@ -401,6 +401,81 @@ docker__live_restore() {
 	docker_start
 }
 
+docker__restart_of_daemon() {
+	begin cc --restart always $bb sleep 1000
+	begin dd $bb sleep 1000
+	end_process "$W/docker.pid"
+	docker_start
+	until_true prints running D inspect -f '{{.State.Status}}' cc
+	ok D exec cc true
+	ok D inspect -f '{{.State.Status}}' dd
+	is exited
+	ok D start dd
+	ok D exec dd true
+	gone cc dd
+}
+
+# compose is docker-compose with a project of two services.
+compose() { timeout -k 5 120 docker-compose -H "unix://$W/d.sock" -p mrc -f "$W/tmp/compose.yaml" "$@"; }
+
+docker__compose() {
+	cat >"$W/tmp/compose.yaml" <<EOF
+version: "2.4"
+services:
+  web:
+    image: $bb
+    command: [sh, -c, "echo web is up; exec httpd -f -p 80 -h /data"]
+    volumes: ["kept:/kept"]
+    mem_limit: 64m
+    cap_drop: [NET_RAW]
+    healthcheck: {test: [CMD, test, -e, /data/file], interval: 200ms}
+  asks:
+    image: $bb
+    command: [sh, -c, "timeout 10 wget -q -O - http://web/file; exec sleep 1000"]
+    read_only: true
+    tmpfs: [/tmp]
+    depends_on: {web: {condition: service_healthy}}
+volumes: {kept: {}}
+EOF
+	ok compose up -d
+	ok compose ps
+	has Up
+	until_true prints from-the-image compose logs asks
+	ok compose exec -T web sh -c 'touch /kept/f && cat /data/file'
+	has from-the-image
+	ok compose up -d --scale asks=3
+	ok compose exec -T --index=3 asks true
+	code 4 compose run --rm --no-deps -T asks sh -c 'exit 4'
+	ok compose restart -t 0 asks
+	ok compose pause web
+	ok compose unpause web
+	ok compose down -v -t 0
+	ok D ps -aq
+	is ''
+}
+
+docker__swarm() {
+	ok D swarm init --advertise-addr 127.0.0.1 --listen-addr 127.0.0.1:2377
+	echo of-the-swarm | D secret create word -
+	ok D service create --no-resolve-image --detach --name served --endpoint-mode dnsrr --stop-grace-period 1s --secret word \
+		--limit-memory 64m --publish mode=host,published=18090,target=80 --update-delay 0s \
+		$bb sh -c 'mkdir -p /www && cp /run/secrets/word /www/index.html && exec httpd -f -p 80 -h /www'
+	until_true prints of-the-swarm timeout 5 curl -s http://127.0.0.1:18090/
+	ok D service update --detach --env-add A=b served
+	until_true swarm_updated
+	ok D service scale --detach served=0
+	until_true none_running
+	ok D service create --no-resolve-image --detach --name three --replicas 3 $bb sleep 1000
+	until_true prints '3/3' D service ls
+	ok D service rm served three
+	ok D swarm leave --force
+	until_true swarm_gone
+	ip link del docker_gwbridge 2>/dev/null || true
+}
+swarm_updated() { D exec "$(D ps -q | head -n 1)" sh -c '[ "$A" = b ]'; }
+none_running() { [ -z "$(D ps -q)" ]; }
+swarm_gone() { [ -z "$(D ps -aq)" ]; }
+
 docker__userns_remap() {
 	printf '%s\n' 'mrcuser:1000000:65536' >"$W/subid"
 	cp /etc/passwd "$W/passwd"

@@ -186,6 +186,41 @@ podman__userns() {
 	has 100000
 }
 
+podman__userns_auto() {
+	local f
+	mkdir -p "$W/etc"
+	cp /etc/passwd /etc/group "$W/etc/"
+	echo 'containers:x:4713:4713::/:/bin/sh' >>"$W/etc/passwd"
+	echo 'containers:5000000:1048576' | tee "$W/etc/subuid" >"$W/etc/subgid"
+	for f in passwd group subuid subgid; do
+		[ -e "/etc/$f" ] || touch "/etc/$f"
+		mount --bind "$W/etc/$f" "/etc/$f"
+	done
+	ok PR --userns auto:size=4096 $pb sh -c 'cat /proc/self/uid_map; touch /root/f && stat -c %u /root/f'
+	has 4096 "$(printf '\n0')"
+	podman_begin one --userns auto $pb sleep 100
+	podman_begin two --userns auto $pb sleep 100
+	ok P exec one cat /proc/self/uid_map
+	local first=$OUT
+	ok P exec two cat /proc/self/uid_map
+	[ "$OUT" != "$first" ]
+	podman_clean
+	umount /etc/passwd /etc/group /etc/subuid /etc/subgid
+}
+
+podman__systemd_mode() {
+	podman_begin cc --systemd always $pb sh -c 'trap "exit 0" RTMIN+3 TERM; while :; do sleep 0.1; done'
+	ok P exec cc sh -c 'echo $container; mount | grep -E " on (/run|/run/lock|/tmp|/sys/fs/cgroup)"; mkdir -p /sys/fs/cgroup/systemd/sub /sys/fs/cgroup/sub 2>/dev/null; ls -d /sys/fs/cgroup/systemd/sub /sys/fs/cgroup/sub 2>/dev/null || true'
+	has 'on /run ' 'on /run/lock '
+}
+
+podman__restart_policy() {
+	podman_begin cc --restart on-failure:2 $pb sh -c 'echo again; exit 1'
+	until_true prints 'exited 2' P inspect -f '{{.State.Status}} {{.RestartCount}}' cc
+	ok sh -c "podman --root $W/podman --runroot $W/prun --cgroup-manager cgroupfs --events-backend file logs cc | grep -c again"
+	is 3
+}
+
 podman__build() {
 	mkdir -p "$W/tmp/pbuild"
 	printf '%s\n' "FROM $pb" 'RUN echo built >/built && id -u >>/built' 'CMD ["cat", "/built"]' >"$W/tmp/pbuild/Dockerfile"
