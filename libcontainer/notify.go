@@ -214,7 +214,8 @@ func tellSupervisor(ctx context.Context, address string, ready []byte, mainPID i
 		return fmt.Errorf("pipe: %w", err)
 	}
 	defer unix.Close(pipe[0])
-	err = errors.Join(send(fd, string(ready), nil), send(fd, "MAINPID="+strconv.Itoa(mainPID), nil), send(fd, "BARRIER=1", unix.UnixRights(pipe[1])))
+	err = errors.Join(send(ctx, fd, string(ready), nil), send(ctx, fd, "MAINPID="+strconv.Itoa(mainPID), nil),
+		send(ctx, fd, "BARRIER=1", unix.UnixRights(pipe[1])))
 	unix.Close(pipe[1])
 	if err != nil {
 		return fmt.Errorf("send to %s: %w", address, err)
@@ -222,12 +223,22 @@ func tellSupervisor(ctx context.Context, address string, ready []byte, mainPID i
 	return awaitBarrier(ctx, pipe[0], address)
 }
 
-func send(fd int, text string, rights []byte) error {
-	for {
-		if err := unix.Sendmsg(fd, []byte(text), rights, nil, unix.MSG_NOSIGNAL); !errors.Is(err, unix.EINTR) {
+// send sends a message, for which there must be room before barrierTime is over.
+func send(ctx context.Context, fd int, text string, rights []byte) error {
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+	for deadline := time.Now().Add(barrierTime); ctx.Err() == nil; {
+		err := unix.Sendmsg(fd, []byte(text), rights, nil, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT)
+		if !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.EAGAIN) {
 			return err
 		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("no room for the message after %v: %w", barrierTime, unix.ETIMEDOUT)
+		}
+		if _, err := unix.Poll(fds, patience); err != nil && !errors.Is(err, unix.EINTR) {
+			return fmt.Errorf("poll: %w", err)
+		}
 	}
+	return context.Cause(ctx)
 }
 
 // awaitBarrier waits until the supervisor has closed its copy of the pipe's other end, sd_notify_barrier(3).
