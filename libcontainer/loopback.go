@@ -3,10 +3,11 @@ package libcontainer
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/minirun/minirun/libcontainer/internal/thread"
 )
 
 // raiseLoopback sets the loopback device of a process's network namespace up, as every new namespace of a container has it.
@@ -16,12 +17,8 @@ func raiseLoopback(pid int) error {
 		return err
 	}
 	defer ns.Close()
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		done <- loopbackUp(int(ns.Fd()))
-	}()
-	if err := <-done; err != nil {
+	thread.Aside(func() { err = loopbackUp(int(ns.Fd())) })
+	if err != nil {
 		return fmt.Errorf("loopback device of process %d: %w", pid, err)
 	}
 	return nil

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 
 	"github.com/minirun/minirun/cgroups"
 	"github.com/minirun/minirun/libcontainer/internal/criu"
+	"github.com/minirun/minirun/libcontainer/internal/thread"
 	"github.com/minirun/minirun/nsenter"
 	"github.com/minirun/minirun/specs"
 )
@@ -190,19 +190,9 @@ func (m *restorer) externals(opts *criu.Options) error {
 
 // start starts CRIU in a mount namespace of its own where the root filesystem is a mount: it ends with CRIU, so nothing of it can be left. CRIU
 // mounts in its directories, so they are opened in that namespace too.
-func (m *restorer) start(root string) (*checkpointDirs, error) {
-	type started struct {
-		dirs *checkpointDirs
-		err  error
-	}
-	done := make(chan started, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		dirs, err := m.startHere(root)
-		done <- started{dirs, err}
-	}()
-	s := <-done
-	return s.dirs, s.err
+func (m *restorer) start(root string) (dirs *checkpointDirs, err error) {
+	thread.Aside(func() { dirs, err = m.startHere(root) })
+	return dirs, err
 }
 
 func (m *restorer) startHere(root string) (*checkpointDirs, error) {

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/minirun/minirun/libcontainer/internal/thread"
 )
 
 // socket is a NETLINK_ROUTE socket. It belongs to the network namespace where it was opened, whoever uses it.
@@ -31,24 +32,16 @@ func open() (*socket, error) {
 	return &socket{fd: fd}, nil
 }
 
-// openIn opens a socket in another network namespace. Only a thread of its own goes there, and ends with the goroutine that it is locked to.
-func openIn(namespace *os.File) (*socket, error) {
-	type result struct {
-		s   *socket
-		err error
-	}
-	done := make(chan result)
-	go func() {
-		runtime.LockOSThread() // never unlocked
-		if err := unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET); err != nil {
-			done <- result{nil, fmt.Errorf("setns to the container's network namespace: %w", err)}
+// openIn opens a socket in another network namespace, where only a thread of its own goes.
+func openIn(namespace *os.File) (s *socket, err error) {
+	thread.Aside(func() {
+		if err = unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET); err != nil {
+			err = fmt.Errorf("setns to the container's network namespace: %w", err)
 			return
 		}
-		s, err := open()
-		done <- result{s, err}
-	}()
-	r := <-done
-	return r.s, r.err
+		s, err = open()
+	})
+	return s, err
 }
 
 func (s *socket) close() { unix.Close(s.fd) }
