@@ -224,7 +224,7 @@ func TestAdopt(t *testing.T) {
 	onHosts(t, func(t *testing.T, h *Host) {
 		c, m := unit(t, h, `{}`)
 		r := c.Record()
-		cmd, _ := spawn(t, c, "sleep 1000")
+		cmd, _ := spawn(t, c, "exec sleep 1000")
 		adopted, err := Adopt(context.Background(), r, m, cmd.Process.Pid)
 		if err != nil {
 			t.Fatal(err)

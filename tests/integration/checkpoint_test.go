@@ -14,11 +14,20 @@ import (
 	"github.com/minirun/minirun/specs"
 )
 
-// needCRIU skips the test where no criu works on this kernel.
-func needCRIU(t *testing.T) {
-	t.Helper()
-	if out, err := exec.Command("criu", "check").CombinedOutput(); err != nil {
-		t.Skipf("criu does not work on this kernel: %v: %s", err, strings.TrimSpace(string(out)))
+// needCRIU skips the test where no criu works on this kernel, or not with the
+// features.
+func (b *box) needCRIU(features ...string) {
+	b.Helper()
+	args := []string{"check"}
+	for _, f := range features {
+		args = append(args, "--feature", f)
+	}
+	cmd := exec.Command("criu", args...)
+	if cmd.Err != nil {
+		b.Skip(cmd.Err)
+	}
+	if r := b.finish(cmd); r.code != 0 {
+		b.Skipf("criu %s fails on this kernel: %s", strings.Join(args, " "), strings.TrimSpace(r.stdout+r.stderr))
 	}
 }
 
@@ -34,7 +43,7 @@ func counting() mod {
 // count is the number that the program has got to.
 func (c *container) count() int {
 	c.Helper()
-	n, _ := strconv.Atoi(strings.TrimSpace(c.exec("cat", "/tmp/n").ok().stdout))
+	n, _ := strconv.Atoi(strings.TrimSpace(c.exec("cat", "/tmp/n").stdout))
 	return n
 }
 
@@ -45,8 +54,8 @@ func (c *container) countsOn(from int) {
 }
 
 func TestCheckpointRestore(t *testing.T) {
-	needCRIU(t)
 	b := newBox(t)
+	b.needCRIU()
 	c := b.container(counting(), mount("/data", "bind", b.path("data"), "bind", "ro"), func(s *specs.Spec) {
 		s.Linux.Resources = &specs.LinuxResources{Pids: &specs.LinuxPids{Limit: ptr(int64(77))}}
 	})
@@ -94,8 +103,8 @@ func (c *container) mountTable() []string {
 
 // The devices of a network namespace are not saved; loopback is made again.
 func TestCheckpointNetwork(t *testing.T) {
-	needCRIU(t)
 	b := newBox(t)
+	b.needCRIU()
 	c := b.container(counting(), namespace(specs.NetworkNamespace, ""))
 	c.runDetached().ok()
 	b.do("checkpoint", "--image-path", b.path("images"), c.id).ok()
@@ -105,8 +114,8 @@ func TestCheckpointNetwork(t *testing.T) {
 }
 
 func TestCheckpointLeaveRunning(t *testing.T) {
-	needCRIU(t)
 	b := newBox(t)
+	b.needCRIU()
 	c := b.container(counting())
 	b.do(c.verb("run", "--detach")...).ok() // into files of the call's own
 	c.countsOn(3)
@@ -137,8 +146,8 @@ func TestCheckpointLeaveRunning(t *testing.T) {
 
 // A paused container can be written too; it comes back running.
 func TestCheckpointPaused(t *testing.T) {
-	needCRIU(t)
 	b := newBox(t)
+	b.needCRIU()
 	c := b.container(counting())
 	c.runDetached().ok()
 	c.countsOn(3)
@@ -152,8 +161,8 @@ func TestCheckpointPaused(t *testing.T) {
 
 // A file that a stream went to must be the same again: criu goes by its size.
 func TestCheckpointStreamToFile(t *testing.T) {
-	needCRIU(t)
 	b := newBox(t)
+	b.needCRIU()
 	c := b.container(script("echo before; touch /tmp/n; sleep 1000"), mount("/tmp", "tmpfs", "tmpfs", "nosuid"))
 	c.runDetached().ok()
 	c.until("the first line", func() bool { return c.output() == "before\n" })
@@ -166,8 +175,8 @@ func TestCheckpointStreamToFile(t *testing.T) {
 }
 
 func TestCheckpointTerminal(t *testing.T) {
-	needCRIU(t)
 	b := newBox(t)
+	b.needCRIU()
 	c := b.container(func(s *specs.Spec) { s.Process.Terminal = true },
 		script("while read line; do echo got $line; done"))
 	socket := b.listenConsole()
@@ -186,8 +195,8 @@ func TestCheckpointTerminal(t *testing.T) {
 
 // The restored program writes to the restorer's standard output.
 func TestCheckpointStreams(t *testing.T) {
-	needCRIU(t)
 	b := newBox(t)
+	b.needCRIU()
 	c := b.container(script("i=0; while :; do i=$((i+1)); echo number $i; sleep 0.05; done"))
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -219,8 +228,8 @@ func TestCheckpointStreams(t *testing.T) {
 
 // Errors say what is wrong, and leave the container as it was.
 func TestCheckpointBadInput(t *testing.T) {
-	needCRIU(t)
 	b := newBox(t)
+	b.needCRIU()
 	c := b.container(counting())
 	images := b.path("images")
 	b.do("checkpoint", "--image-path", images, "nobody").fails(1, "does not exist")
@@ -243,8 +252,8 @@ func TestCheckpointBadInput(t *testing.T) {
 
 // What cannot be saved is an error of criu's words, and the container goes on.
 func TestCheckpointFails(t *testing.T) {
-	needCRIU(t)
 	b := newBox(t)
+	b.needCRIU()
 	c := b.container(counting())
 	c.runDetached().ok()
 	c.countsOn(1)
@@ -257,8 +266,8 @@ func TestCheckpointFails(t *testing.T) {
 
 // The images may come from anywhere; where mounts lead is the configuration's to say (the advisories of 2026 on names of external mounts).
 func TestRestoreDistrustsNames(t *testing.T) {
-	needCRIU(t)
 	b := newBox(t)
+	b.needCRIU()
 	b.mkdir(b.path("data"))
 	c := b.container(counting(), mount("/data", "bind", b.path("data"), "bind"))
 	c.runDetached().ok()
@@ -297,8 +306,8 @@ func TestRestoreDistrustsNames(t *testing.T) {
 
 // A bracket ends a name for CRIU: such a mount point is refused, and never read as another.
 func TestCheckpointBracketInMountPoint(t *testing.T) {
-	needCRIU(t)
 	b := newBox(t)
+	b.needCRIU()
 	b.mkdir(b.path("data"))
 	c := b.container(counting(), mount("/data]:/etc", "bind", b.path("data"), "bind"))
 	c.runDetached().ok()

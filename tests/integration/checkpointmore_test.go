@@ -18,10 +18,10 @@ import (
 
 // Whatever is done about the properties of cgroups, the restored container is in its own.
 func TestCheckpointCgroupModes(t *testing.T) {
-	needCRIU(t)
 	for _, mode := range []string{"soft", "full", "strict", "ignore"} {
 		t.Run(mode, func(t *testing.T) {
 			b := newBox(t)
+			b.needCRIU()
 			c := b.container(counting())
 			c.runDetached().ok()
 			c.countsOn(1)
@@ -51,8 +51,8 @@ func holdNetwork(b *box) string {
 
 // A namespace of somebody else's is joined again, and an open connection in it goes on.
 func TestCheckpointConnection(t *testing.T) {
-	needCRIU(t)
 	b := newBox(t)
+	b.needCRIU()
 	file := holdNetwork(b)
 	c := b.container(namespace(specs.NetworkNamespace, file), mount("/tmp", "tmpfs", "tmpfs"), script(`
 		sleep 1000 | nc -l -p 7000 >/tmp/got &
@@ -80,8 +80,8 @@ func TestCheckpointConnection(t *testing.T) {
 
 // Memory goes over a connection instead of into the images.
 func TestCheckpointPageServer(t *testing.T) {
-	needCRIU(t)
 	b := newBox(t)
+	b.needCRIU()
 	c := b.container(counting())
 	c.runDetached().ok()
 	c.countsOn(1)
@@ -106,11 +106,8 @@ func listens(port int) bool {
 
 // Memory stays behind until it is fetched; a descriptor tells when it can be.
 func TestCheckpointLazyPages(t *testing.T) {
-	needCRIU(t)
-	if out, err := exec.Command("criu", "check", "--feature", "uffd").CombinedOutput(); err != nil {
-		t.Skipf("no userfaultfd for criu: %v: %s", err, out)
-	}
 	b := newBox(t)
+	b.needCRIU("uffd")
 	c := b.container(counting())
 	c.runDetached().ok()
 	c.countsOn(1)
@@ -145,11 +142,8 @@ func TestCheckpointLazyPages(t *testing.T) {
 
 // What did not change since an earlier dump is not written again.
 func TestCheckpointPreDump(t *testing.T) {
-	needCRIU(t)
-	if out, err := exec.Command("criu", "check", "--feature", "mem_dirty_track").CombinedOutput(); err != nil {
-		t.Skipf("the kernel does not track changed memory: %v: %s", err, strings.TrimSpace(string(out)))
-	}
 	b := newBox(t)
+	b.needCRIU("mem_dirty_track")
 	c := b.container(counting())
 	c.runDetached().ok()
 	c.countsOn(1)
@@ -181,8 +175,8 @@ func size(b *box, dir string) int64 {
 
 // What engines pass beside: the work path is where CRIU's log goes, other flags are accepted.
 func TestRestoreFlags(t *testing.T) {
-	needCRIU(t)
 	b := newBox(t)
+	b.needCRIU()
 	c := b.container(counting())
 	c.runDetached().ok()
 	c.countsOn(1)
@@ -201,8 +195,8 @@ func TestRestoreFlags(t *testing.T) {
 
 // A file that was removed while it is open is kept on demand.
 func TestCheckpointLinkRemap(t *testing.T) {
-	needCRIU(t)
 	b := newBox(t)
+	b.needCRIU()
 	c := b.container(script("echo text >/data; ln /data /other; exec 9</data; rm /data; touch /ready; while :; do sleep 0.1; done"))
 	c.runDetached().ok()
 	c.until("the file is removed", func() bool { return exists(filepath.Join(c.rootfs(), "ready")) })
@@ -215,8 +209,8 @@ func TestCheckpointLinkRemap(t *testing.T) {
 
 // Connections come back as closed ones on demand.
 func TestRestoreTCPClose(t *testing.T) {
-	needCRIU(t)
 	b := newBox(t)
+	b.needCRIU()
 	c := b.container(namespace(specs.NetworkNamespace, holdNetwork(b)), mount("/tmp", "tmpfs", "tmpfs"), script(`
 		sleep 1000 | nc -l -p 7001 >/tmp/got &
 		until grep -q :1B59 /proc/net/tcp /proc/net/tcp6; do sleep 0.05; done
