@@ -139,7 +139,7 @@ func (m *restorer) restore(ctx context.Context, opts *criu.Options) error {
 	if err = errors.Join(err, m.criu.Close()); err != nil {
 		return dirs.explain(err, restoreLog)
 	}
-	if m.pid == 0 {
+	if m.rec.Pid == 0 {
 		return errors.New("criu did not name the restored process")
 	}
 	return nil
@@ -297,6 +297,7 @@ func (m *restorer) namespaces(opts *criu.Options) ([]*os.File, error) {
 func (m *restorer) notified(ctx context.Context, n criu.Notification) error {
 	switch n.Script {
 	case criu.SetupNamespaces:
+		m.pid = n.Pid // to be ended and reaped, should anything fail from here on
 		if ownNetwork(m.p.spec) {
 			if err := raiseLoopback(n.Pid); err != nil {
 				return err

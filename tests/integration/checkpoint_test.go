@@ -316,3 +316,23 @@ func TestCheckpointBracketInMountPoint(t *testing.T) {
 	c.countsOn(c.count())
 	c.deleteForce()
 }
+
+// A hook that fails ends the restore, with everything that was there already.
+func TestRestoreHookFails(t *testing.T) {
+	b := newBox(t)
+	b.needCRIU()
+	c := b.container(counting())
+	c.runDetached().ok()
+	c.countsOn(1)
+	b.do("checkpoint", "--image-path", b.path("images"), c.id).ok()
+	c.configure(counting(), func(s *specs.Spec) {
+		s.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "echo no >&2; exit 3"}}}}
+	})
+	pidFile := b.path("pid")
+	c.finish(c.detachedCommand("restore", "--detach", "--pid-file", pidFile, "--image-path", b.path("images"), "--bundle", c.bundle, c.id)).
+		fails(1, "hooks.createRuntime[0]", "exit status 3", "no")
+	b.do("state", c.id).fails(1, "does not exist")
+	if exists(pidFile) {
+		t.Error("the pid file is there")
+	}
+}
