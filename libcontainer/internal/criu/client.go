@@ -31,9 +31,13 @@ type Notification struct {
 	File   *os.File // the descriptor that comes with OrphanMaster, nil otherwise; the handler owns it
 }
 
+// grace is how long CRIU may take to put everything back after its caller has gone away.
+const grace = 10 * time.Second
+
 // Process is a running "criu swrk", which serves one request.
 type Process struct {
 	cmd    *exec.Cmd
+	grace  time.Duration
 	sock   *os.File
 	stderr bytes.Buffer
 	files  []*os.File
@@ -55,7 +59,7 @@ func Find() (string, error) {
 
 // Prepare makes a Process that is not started yet.
 func Prepare(path string) *Process {
-	p := &Process{cmd: exec.Command(path, "swrk", "3")}
+	p := &Process{cmd: exec.Command(path, "swrk", "3"), grace: grace}
 	p.cmd.Stderr = &p.stderr
 	p.cmd.WaitDelay = time.Second
 	p.files = []*os.File{nil} // the socket's place
@@ -89,6 +93,13 @@ func (p *Process) Start() error {
 // Pid is CRIU's own process id.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
+// wait waits until CRIU has noticed that its caller has gone away, and has ended. One that does not end is killed.
+func (p *Process) wait() error {
+	kill := time.AfterFunc(p.grace, func() { p.cmd.Process.Kill() })
+	defer kill.Stop()
+	return p.cmd.Wait()
+}
+
 // Close ends CRIU, if it still runs, and waits for its end.
 func (p *Process) Close() error {
 	if p.sock == nil {
@@ -96,7 +107,7 @@ func (p *Process) Close() error {
 	}
 	p.sock.Close()
 	p.sock = nil
-	err := p.cmd.Wait()
+	err := p.wait()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) || errors.Is(err, exec.ErrWaitDelay) {
 		return nil // what went wrong has been answered
@@ -104,9 +115,16 @@ func (p *Process) Close() error {
 	return err
 }
 
-// Do sends the request and handles notifications until it is answered. It returns the id of the restored process. When ctx ends, CRIU is killed.
+// Do sends the request and handles notifications until it is answered. It returns the id of the restored process. When ctx ends CRIU is left alone,
+// which makes it put back what it has done so far.
 func (p *Process) Do(ctx context.Context, kind Kind, o *Options, handle func(Notification) error) (int, error) {
-	stop := context.AfterFunc(ctx, func() { p.cmd.Process.Kill() })
+	conn, err := p.sock.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	stop := context.AfterFunc(ctx, func() {
+		_ = conn.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_RDWR) })
+	})
 	defer stop()
 	pid, err := p.serve(kind, o, handle)
 	if err != nil && ctx.Err() != nil {
@@ -226,7 +244,7 @@ func passedFile(oob []byte) (*os.File, error) {
 func (p *Process) gone(err error) error {
 	p.sock.Close()
 	p.sock = nil
-	werr := p.cmd.Wait()
+	werr := p.wait()
 	if said := strings.Join(strings.Fields(p.stderr.String()), " "); said != "" {
 		return fmt.Errorf("criu ended: %s", said)
 	}
