@@ -114,7 +114,10 @@ func (c *Container) Checkpoint(ctx context.Context, o CheckpointOptions) error {
 			return fmt.Errorf("container is %s: %w", status, ErrNotRunning)
 		}
 		if err := c.checkpoint(ctx, rec, &o); err != nil {
-			return err
+			if status == statusPaused || rec.Cgroup == nil {
+				return err
+			}
+			return errors.Join(err, rec.thaw(ctx)) // a CRIU that was killed leaves the freezer as it was just then
 		}
 		if o.LeaveRunning || o.PreDump {
 			return nil

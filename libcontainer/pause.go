@@ -61,6 +61,11 @@ func (r *record) thawKilled(ctx context.Context, sig unix.Signal) error {
 	if sig != unix.SIGKILL || r.Cgroup == nil || r.Cgroup.Pending() {
 		return nil
 	}
+	return r.thaw(ctx)
+}
+
+// thaw lets the processes in the container's cgroup go on, even when ctx has ended.
+func (r *record) thaw(ctx context.Context) error {
 	cg := openCgroup(*r.Cgroup)
 	defer cg.Close()
 	if frozen, err := cg.Frozen(); err != nil || !frozen {
