@@ -179,7 +179,7 @@ func (o *CRIUOptions) do(ctx context.Context, kind criu.Kind, opts *criu.Options
 	if err != nil {
 		return err
 	}
-	dirs, err := o.open(true)
+	dirs, err := o.open(true, opts.LogFile)
 	if err != nil {
 		return err
 	}
@@ -328,7 +328,7 @@ func pageServer(s string) (string, int, error) {
 // checkpointDirs are the directories that CRIU gets.
 type checkpointDirs struct{ images, work *os.File }
 
-func (o *CRIUOptions) open(create bool) (*checkpointDirs, error) {
+func (o *CRIUOptions) open(create bool, log string) (*checkpointDirs, error) {
 	d := &checkpointDirs{}
 	var err error
 	if d.images, err = openCheckpointDir("image path", o.ImagePath, create); err != nil {
@@ -342,7 +342,22 @@ func (o *CRIUOptions) open(create bool) (*checkpointDirs, error) {
 		d.images.Close()
 		return nil, err
 	}
+	if err := d.clear(log, "stats-dump", "stats-restore"); err != nil {
+		d.close()
+		return nil, err
+	}
 	return d, nil
+}
+
+// clear removes what CRIU is going to write besides images: it opens these files for writing whatever is there under their names. In a checkpoint
+// that came from elsewhere that can be a link to any file of the host, or a FIFO that nobody reads.
+func (d *checkpointDirs) clear(names ...string) error {
+	for _, name := range names {
+		if err := unix.Unlinkat(int(d.work.Fd()), name, 0); err != nil && !errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("work path: remove %s: %w", filepath.Join(d.work.Name(), name), err)
+		}
+	}
+	return nil
 }
 
 func openCheckpointDir(what, path string, create bool) (*os.File, error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -40,8 +41,8 @@ type RestoreOptions struct {
 // Restore makes a container from a checkpoint, running where it was left. The caller is the parent of its first process. On an error
 // nothing is left behind.
 //
-// A checkpoint is as trusted as the programs in it: it says what memory, credentials and descriptors they have. What it does not decide is
-// where mounts come from; that is the configuration's.
+// A checkpoint must be trusted as root is: CRIU makes processes, credentials, namespaces and mounts as its images say. Only what comes from outside
+// the container, the sources of bind mounts, cgroups, joined namespaces and standard streams, is the configuration's and the caller's.
 func (r *Runtime) Restore(ctx context.Context, id string, o RestoreOptions) (*Container, error) {
 	c, err := r.restore(ctx, id, &o)
 	if err != nil {
@@ -205,7 +206,7 @@ func (m *restorer) startHere(root string) (*checkpointDirs, error) {
 	if err := unix.Mount(m.rec.Rootfs, root, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
 		return nil, fmt.Errorf("root.path: bind %s: %w", m.rec.Rootfs, err)
 	}
-	dirs, err := m.o.open(false)
+	dirs, err := m.o.open(false, restoreLog)
 	if err != nil {
 		return nil, err
 	}
@@ -381,7 +382,7 @@ func isStreamKey(s string) bool {
 
 func readSaved(dir string) (*savedContainer, error) {
 	path := filepath.Join(dir, checkpointFile)
-	b, err := os.ReadFile(path)
+	b, err := readPlain(path)
 	if err != nil {
 		return nil, fmt.Errorf("image path: %w", err)
 	}
@@ -398,4 +399,24 @@ func readSaved(dir string) (*savedContainer, error) {
 		}
 	}
 	return s, nil
+}
+
+// maxSaved is more than thousands of mounts take.
+const maxSaved = 16 << 20
+
+// readPlain reads a file that must be a plain one: with nothing else it is certain that there is an end, or even a beginning.
+func readPlain(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() || st.Size() > maxSaved {
+		return nil, fmt.Errorf("%s: not a regular file of at most %d bytes", path, maxSaved)
+	}
+	return io.ReadAll(io.LimitReader(f, maxSaved))
 }
