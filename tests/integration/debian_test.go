@@ -17,13 +17,9 @@ import (
 
 // debianRoot returns a Debian root filesystem that all tests of this run share.
 var debianRoot = sync.OnceValues(func() (string, error) {
-	tarball := os.Getenv("MINIRUN_DEBIAN_ROOT")
-	if tarball == "" {
-		cached, err := cachedDebianRoot()
-		if err != nil {
-			return "", err
-		}
-		tarball = cached
+	tarball, err := debianTarball()
+	if err != nil {
+		return "", err
 	}
 	dir := filepath.Join(baseDir(), "debian")
 	if err := os.Mkdir(dir, 0o755); err != nil {
@@ -35,12 +31,25 @@ var debianRoot = sync.OnceValues(func() (string, error) {
 	return dir, nil
 })
 
+// debianTarball returns the tarball of a minimal Debian root filesystem.
+var debianTarball = sync.OnceValues(func() (string, error) {
+	if tarball := os.Getenv("MINIRUN_DEBIAN_ROOT"); tarball != "" {
+		return tarball, nil
+	}
+	return cachedDebianRoot()
+})
+
+// cacheDir is where what takes long to make is kept for later runs.
+func cacheDir() string {
+	if cache := os.Getenv("MINIRUN_CACHE"); cache != "" {
+		return cache
+	}
+	return filepath.Join("..", "..", ".cache")
+}
+
 // cachedDebianRoot returns a tarball of a minimal Debian, made on first use.
 func cachedDebianRoot() (string, error) {
-	cache := os.Getenv("MINIRUN_CACHE")
-	if cache == "" {
-		cache = filepath.Join("..", "..", ".cache")
-	}
+	cache := cacheDir()
 	tarball := filepath.Join(cache, "debian-root.tar")
 	if exists(tarball) {
 		return tarball, nil

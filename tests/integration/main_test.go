@@ -56,6 +56,9 @@ func TestMain(m *testing.M) {
 }
 
 func runSuite(m *testing.M) int {
+	if os.Getenv(goServerVariable) != "" {
+		return goServer()
+	}
 	if err := prepareSuite(); err != nil {
 		fmt.Fprintln(os.Stderr, "integration tests:", err)
 		return 2
