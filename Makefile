@@ -35,7 +35,7 @@ TESTEXEC = -exec 'sudo env PATH="$(PATH)" MINIRUN="$(CURDIR)/$(BINARY)"'
 endif
 
 .DEFAULT_GOAL := build
-.PHONY: deps build demo test test-unit test-integration test-differential test-vm test-clients bench bench-cgroups lint init verify-init man install uninstall clean help
+.PHONY: deps build demo test test-unit test-integration test-differential test-vm test-clients bench bench-clients bench-cgroups lint init verify-init man install uninstall clean help
 
 deps: ## install what is missing for building and testing (Debian packages; fast when nothing is)
 	@tests/tools/deps build test
@@ -76,6 +76,11 @@ test-clients: build ## run Docker, containerd (also as Kubernetes does), Podman 
 bench: build ## measure minirun beside runc and crun (BENCHFLAGS='-n 100 -only run,exec')
 	$(GO) build -buildvcs=false -o bin/bench ./tests/bench
 	$(ASROOT) bin/bench -minirun $(CURDIR)/$(BINARY) -cc $(STATIC_CC) $(BENCHFLAGS)
+
+bench-clients: build ## measure docker, ctr and podman with minirun, runc and crun, and the runtime's part of it (BENCHFLAGS='-n 50')
+	@tests/tools/deps clients
+	$(GO) build -buildvcs=false -o bin/bench ./tests/bench
+	$(ASROOT) tests/clients/bench $(BENCHFLAGS)
 
 bench-cgroups: deps ## measure the making and removing of a cgroup beside two other libraries, as root
 	GOWORK=off $(GO) test -C tests/differential $$(tests/tools/modcopy) $(TESTEXEC) -tags integration -count=1 -v -run TestSystemCalls -bench Life -benchtime 500x .

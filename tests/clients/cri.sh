@@ -398,11 +398,12 @@ cri__restart_of_containerd() {
 }
 
 cri__user_namespace() {
-	case $(containerd --version) in *' 1.'*) skip "containerd 1 has no user namespaces for pods" ;; esac
 	local options='{"linux": {"security_context": {"namespace_options": {"userns_options": {"mode": "POD",
 		"uids": [{"host_id": 200000, "container_id": 0, "length": 65536}], "gids": [{"host_id": 200000, "container_id": 0, "length": 65536}]}}}}}'
 	pod mapped "$options"
 	output one 'cat /proc/self/uid_map' "$options"
+	# containerd 1 drops what it does not know.
+	if [[ $(containerd --version) == *' 1.'* && $OUT == *4294967295* ]]; then skip "containerd 1 has no user namespaces for pods"; fi
 	has 200000
 }
 
