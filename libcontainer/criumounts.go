@@ -138,28 +138,25 @@ func (n *mountNamer) cgroupAt(m mountEntry) int {
 	})
 }
 
-// mountSource says where on this host the content of a saved mount comes from. It is pure. Everything but the name is from the
-// configuration that the container is restored with.
-func mountSource(s savedMount, spec *specs.Spec, bundle string, cgroup *cgroups.Record) (string, error) {
+// mountSource says where on this host the content of a saved mount comes from: inner is empty, or a path below source, for a mount that came with
+// a recursive bind. It is pure. Everything but the name, with inner in it, is from the configuration that the container is restored with.
+func mountSource(s savedMount, spec *specs.Spec, bundle string, cgroup *cgroups.Record) (source, inner string, err error) {
 	kind, rest, _ := strings.Cut(s.Name, ".")
-	number, inner, nested := strings.Cut(rest, "/")
+	number, below, nested := strings.Cut(rest, "/")
 	i, err := strconv.Atoi(number)
 	switch {
 	case kind == "mounts" && err == nil && i >= 0 && i < len(spec.Mounts) && isBind(spec.Mounts[i]) && spec.Mounts[i].Destination == s.Destination:
-		source := spec.Mounts[i].Source
+		source = spec.Mounts[i].Source
 		if !filepath.IsAbs(source) {
 			source = filepath.Join(bundle, source)
 		}
-		if nested {
-			source = filepath.Join(source, path.Clean("/"+inner))
-		}
-		return source, nil
+		return source, strings.TrimPrefix(path.Clean("/"+below), "/"), nil
 	case kind == "cgroup" && err == nil && !nested && cgroup != nil && i >= 0 && i < len(cgroup.Dirs):
-		return cgroup.Dirs[i].Abs(), nil
+		return cgroup.Dirs[i].Abs(), "", nil
 	case kind == "device" && rest == s.Path && isDevice(spec, rest):
-		return rest, nil
+		return rest, "", nil
 	}
-	return "", fmt.Errorf("checkpoint: mount %q at %q: not in the configuration", s.Name, s.Path)
+	return "", "", fmt.Errorf("checkpoint: mount %q at %q: not in the configuration", s.Name, s.Path)
 }
 
 // isDevice tells whether a path is a device that every container has, or one of the configuration.

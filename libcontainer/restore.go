@@ -180,7 +180,7 @@ func (m *restorer) externals(opts *criu.Options) error {
 		if s.Name == "" {
 			continue
 		}
-		source, err := mountSource(s, m.p.spec, m.rec.Bundle, m.rec.Cgroup)
+		source, err := m.source(s)
 		if err != nil {
 			return err
 		}

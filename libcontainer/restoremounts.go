@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -24,7 +25,7 @@ func (m *restorer) checkMountPoints() error {
 			if parent.Name == "" {
 				continue // in a filesystem that CRIU fills from the images
 			}
-			source, err := mountSource(parent, m.p.spec, m.rec.Bundle, m.rec.Cgroup)
+			source, err := m.source(parent)
 			if err != nil {
 				return err
 			}
@@ -39,6 +40,19 @@ func (m *restorer) checkMountPoints() error {
 		}
 	}
 	return nil
+}
+
+// source is where the content of a saved mount comes from. What is below the source of a bind mount is named by the checkpoint, in a directory that
+// others may write to, so no link may be on the way.
+func (m *restorer) source(s savedMount) (string, error) {
+	source, inner, err := mountSource(s, m.p.spec, m.rec.Bundle, m.rec.Cgroup)
+	if err != nil || inner == "" {
+		return source, err
+	}
+	if err := mountPoint(source, inner, false, false); err != nil {
+		return "", fmt.Errorf("checkpoint: source of the mount %s: %w", s.Path, err)
+	}
+	return filepath.Join(source, inner), nil
 }
 
 // parentOf finds the mount that a mount point is in. False: the root.
@@ -57,7 +71,7 @@ func (m *restorer) isFile(s savedMount) (bool, error) {
 	if s.Name == "" {
 		return false, nil
 	}
-	source, err := mountSource(s, m.p.spec, m.rec.Bundle, m.rec.Cgroup)
+	source, err := m.source(s)
 	if err != nil {
 		return false, err
 	}
