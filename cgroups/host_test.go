@@ -88,6 +88,30 @@ func TestDetect(t *testing.T) {
 			"50 31 0:40 /../.. /sys/fs/cgroup/pids ro - cgroup cgroup rw,pids\n", "3:pids:/../x\n", nil, Legacy,
 			[]string{"/sys/fs/cgroup/pids|pids||/"},
 		},
+		{
+			"hidden by other mounts",
+			other + `33 31 0:30 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu
+35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw
+42 31 0:39 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids
+70 41 0:50 / /sys/fs/cgroup/unified rw - tmpfs tmpfs rw
+71 42 0:51 / /sys/fs/cgroup/pids rw - tmpfs tmpfs rw
+72 71 0:39 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids
+73 35 0:52 / /sys/fs/cgroup/memory/below rw - tmpfs tmpfs rw
+`,
+			"2:cpu:/c\n3:memory:/m\n4:pids:/p\n0::/u\n", nil, Legacy,
+			[]string{"/sys/fs/cgroup/cpu|cpu||/c", "/sys/fs/cgroup/memory|memory||/m", "/sys/fs/cgroup/pids|pids||/p"},
+		},
+		{
+			"below a hidden mount",
+			`20 1 0:20 / /sys/fs/cgroup rw - tmpfs tmpfs rw
+33 20 0:30 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu
+40 20 0:40 / /sys/fs/cgroup rw - tmpfs tmpfs rw
+41 40 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+`,
+			"2:cpu:/c\n3:memory:/m\n", nil, Legacy,
+			[]string{"/sys/fs/cgroup/memory|memory||/m"},
+		},
 		{"broken lines", "x\n1 2 3 - cgroup\n1 2 3 4 5 6 - cgroup cgroup\n", "x\n", nil, None, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

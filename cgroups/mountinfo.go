@@ -14,12 +14,14 @@ var notControllers = []string{
 
 // parseMounts returns one Hierarchy for each cgroup hierarchy in the text of
 // /proc/self/mountinfo (proc(5)). Of several mounts of one hierarchy the one
-// below /sys/fs/cgroup wins, then the first.
+// below /sys/fs/cgroup wins, then the first. A mount that another one hides is
+// none: that is how programs and people keep a hierarchy from a runtime.
 func parseMounts(text string) []Hierarchy {
 	var found []Hierarchy
+	table := parseTable(text)
 	for line := range strings.Lines(text) {
 		h, ok := parseMount(line)
-		if !ok {
+		if !ok || table.hidden(strings.Fields(line)[0]) {
 			continue
 		}
 		same := slices.IndexFunc(found, func(x Hierarchy) bool {
@@ -32,6 +34,48 @@ func parseMounts(text string) []Hierarchy {
 		}
 	}
 	return found
+}
+
+// mountTable has of each mount, by its id, what tells whether a path reaches it.
+type mountTable map[string]tableRow
+
+type tableRow struct {
+	parent, mountPoint string
+	covered            bool // another mount is on its top directory
+}
+
+func parseTable(text string) mountTable {
+	table := mountTable{}
+	for line := range strings.Lines(text) {
+		if f := strings.SplitN(line, " ", 6); len(f) == 6 {
+			table[f[0]] = tableRow{parent: f[1], mountPoint: f[4]}
+		}
+	}
+	for id, row := range table {
+		if under, ok := table[row.parent]; ok && row.parent != id && under.mountPoint == row.mountPoint {
+			under.covered = true
+			table[row.parent] = under
+		}
+	}
+	return table
+}
+
+// hidden tells whether the mount, or one that it is below, is covered by a mount
+// that is not on the way to it.
+func (t mountTable) hidden(id string) bool {
+	covers := false
+	for range len(t) {
+		row, ok := t[id]
+		if !ok {
+			return false
+		}
+		if row.covered && !covers {
+			return true
+		}
+		covers = t[row.parent].mountPoint == row.mountPoint
+		id = row.parent
+	}
+	return false
 }
 
 // usual tells whether a mount point is at or below /sys/fs/cgroup.
