@@ -12,10 +12,15 @@ static int oops(struct ctx *c, long err, const char *name)
 	return fail_text(c, STEP_COPY_UP, err, name);
 }
 
+static long copy_owner(int to, const struct statx *st)
+{
+	return SYS5(__NR_fchownat, to, "", st->stx_uid, st->stx_gid, AT_EMPTY_PATH);
+}
+
 /* Owner and permissions of an open file; the owner first, because a change of it clears set-id bits. */
 static long copy_meta(int to, const struct statx *st)
 {
-	long r = SYS5(__NR_fchownat, to, "", st->stx_uid, st->stx_gid, AT_EMPTY_PATH);
+	long r = copy_owner(to, st);
 
 	return r < 0 ? r : SYS2(__NR_fchmod, to, st->stx_mode & 07777u);
 }
@@ -119,7 +124,8 @@ static int copy_entry(struct ctx *c, int from, int to, const char *name, int dep
 	return r < 0 ? oops(c, r, name) : 0;
 }
 
-/* from is open for reading; to too, so that its mode can be set. */
+/* from is open for reading; to too, so that its mode can be set. The mode of the tmpfs itself is settled: by its option, or by the
+ * covered directory where it has none. */
 static int copy_dir(struct ctx *c, int from, int to, int depth)
 {
 	_Alignas(8) char buf[ENTRIES];
@@ -137,7 +143,7 @@ static int copy_dir(struct ctx *c, int from, int to, int depth)
 			at += e->reclen;
 		}
 	if (r == 0 && n == 0 && (n = sys_fstat(from, &st)) == 0)
-		n = copy_meta(to, &st);
+		n = depth == 0 ? copy_owner(to, &st) : copy_meta(to, &st);
 	if (r == 0 && n < 0)
 		r = oops(c, n, "directory");
 	return r;

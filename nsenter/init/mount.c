@@ -108,7 +108,8 @@ static int mount_new(struct ctx *c, const struct op_mount_fs *o, const struct ta
 	if (tree < 0)
 		return tree;
 	if (o->flags & PL_MOUNT_COPYUP) {
-		r = copy_up(c, t->fd, tree);
+		if (!t->created)
+			r = copy_up(c, t->fd, tree);
 		if (r == 0)
 			r = set_attr(c, tree, o->attr & MOUNT_ATTR_RDONLY, 0, 0, -1, 0);
 	}
@@ -212,7 +213,7 @@ static int furnish(struct ctx *c, const struct op_mount_bind *o, int tree, const
 		if (r < 0)
 			return fail(c, STEP_FCHMOD, r);
 	}
-	return o->flags & PL_MOUNT_COPYUP ? copy_up(c, t->fd, tree) : 0;
+	return o->flags & PL_MOUNT_COPYUP && !t->created ? copy_up(c, t->fd, tree) : 0;
 }
 
 static int bind_onto(struct ctx *c, const struct op_mount_bind *o, int root, int tree)

@@ -53,6 +53,33 @@ func TestTmpCopyUpUmask(t *testing.T) {
 	b.finish(cmd).ok().prints("/srv 775\n/srv/open 777\n/srv/open/file 666\n")
 }
 
+// The mode option is the tmpfs's own, also where something is copied into it;
+// without one it takes the covered directory's, and the kernel's default where
+// there was none.
+func TestTmpCopyUpMode(t *testing.T) {
+	b := newBox(t)
+	var mods []mod
+	for _, dir := range []string{"/old", "/new"} {
+		mods = append(mods, mount(dir+"/mode", "tmpfs", "tmpfs", "tmpcopyup", "mode=1770"), mount(dir+"/none", "tmpfs", "tmpfs", "tmpcopyup"))
+	}
+	c := b.container(append(mods, script("stat -c '%n %a' /old/* /new/*; ls /old/mode"))...)
+	for _, name := range []string{"mode", "none"} {
+		b.write(filepath.Join(c.rootfs(), "old", name, "file"), "", 0o644)
+		b.chown(filepath.Join(c.rootfs(), "old", name), 0, 0, 0o711)
+	}
+	c.run().ok().prints("/old/mode 1770\n/old/none 711\n/new/mode 1770\n/new/none 1777\nfile\n")
+}
+
+// The same for containers with a user namespace, whose tmpfs is made before
+// it is mounted when its ids are mapped.
+func TestTmpCopyUpModeIdmapped(t *testing.T) {
+	b := newBox(t)
+	c := b.container()
+	c.configure(c.userNamespace(100000, 65536), namespace(specs.NetworkNamespace, ""), script("stat -c '%n %a' /new"),
+		mount("/new", "tmpfs", "tmpfs", "idmap", "tmpcopyup", "mode=1770"))
+	c.run().ok().prints("/new 1770\n")
+}
+
 // A user namespace that maps one id has no group 5 for terminals: the option
 // is left out, with a warning.
 func TestDevptsGroupUnmapped(t *testing.T) {
