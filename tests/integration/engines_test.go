@@ -23,17 +23,12 @@ func TestEngineBundles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := 0
 	for _, file := range files {
 		name := strings.TrimSuffix(file.Name(), ".json")
-		if file.Name() == "README.md" || name == "exec-process-docker" {
+		if name == "exec-process-docker" { // checkExec runs it in each of the others
 			continue
 		}
-		seen++
 		t.Run(name, func(t *testing.T) { runEngineBundle(newBox(t), file.Name()) })
-	}
-	if seen < 30 {
-		t.Errorf("only %d bundles", seen)
 	}
 }
 
