@@ -97,6 +97,21 @@ func (hostJoinRdt) run(_ context.Context, r *runner) error {
 	return fs.Join(*r.rec.Rdt, r.child.Pid())
 }
 
+// enterRdt makes the resctrl group of a container that is restored and moves CRIU into it: what it restores is born there.
+func (m *restorer) enterRdt(ctx context.Context) error {
+	if m.c.rdt == nil {
+		return nil
+	}
+	if err := (hostMakeRdt{Group: *m.c.rdt, Config: m.c.linux().IntelRdt}).run(ctx, &m.runner); err != nil {
+		return err
+	}
+	fs, err := m.rt.resctrl()
+	if err != nil {
+		return fieldError("linux.intelRdt", err)
+	}
+	return fs.Join(*m.rec.Rdt, m.criu.Pid())
+}
+
 // removeRdt removes what of the group goes with the container.
 func (r *Runtime) removeRdt(rec *record) error {
 	if rec.Rdt == nil {

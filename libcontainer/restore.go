@@ -133,7 +133,11 @@ func (m *restorer) restore(ctx context.Context, opts *criu.Options) error {
 	}
 	defer dirs.close()
 	opts.ImagesFD, opts.WorkFD = int(dirs.images.Fd()), int(dirs.work.Fd())
-	if err := m.makeCgroup(ctx, opts); err != nil {
+	err = m.enterRdt(ctx)
+	if err == nil {
+		err = m.makeCgroup(ctx, opts)
+	}
+	if err != nil {
 		return errors.Join(err, m.criu.Close())
 	}
 	_, err = m.criu.Do(ctx, criu.Restore, opts, func(n criu.Notification) error { return m.notified(ctx, n) })
