@@ -52,3 +52,23 @@ func TestRestoreSourceBelowBind(t *testing.T) {
 		})
 	}
 }
+
+// A restore that fails in the middle leaves neither the process nor a zombie, in a program that goes on.
+func TestRestoreFailsAfterBirth(t *testing.T) {
+	p, err := os.StartProcess("/bin/sleep", []string{"sleep", "1000"}, &os.ProcAttr{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid := p.Pid
+	m := &restorer{p: &prepared{spec: &specs.Spec{}}, criu: criu.Prepare("criu"), runner: runner{c: &compiler{spec: &specs.Spec{}}}}
+	if err := m.notified(t.Context(), criu.Notification{Script: criu.SetupNamespaces, Pid: pid}); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Kill(pid, 0); !errors.Is(err, unix.ESRCH) {
+		_ = p.Kill()
+		t.Errorf("process %d is still there: %v", pid, err)
+	}
+}
