@@ -31,6 +31,8 @@ docker_down() {
 	docker_clean
 	end_process "$W/docker.pid"
 	ip link del docker0 2>/dev/null
+	# dockerd closes the way from one container to another for all that come after it.
+	iptables -P FORWARD ACCEPT
 	remove_cgroups
 }
 

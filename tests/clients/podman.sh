@@ -48,7 +48,8 @@ podman__run() {
 }
 
 podman__terminal() {
-	ok script -qec "podman --root $W/podman --runroot $W/prun --cgroup-manager cgroupfs --events-backend file --network-config-dir $W/pnet --runtime $RT run -it --rm --cgroup-parent /$CGROUP ${LIMITS[*]} $pb tty" /dev/null
+	# Podman loses what a program prints just before its end.
+	ok script -qec "podman --root $W/podman --runroot $W/prun --cgroup-manager cgroupfs --events-backend file --network-config-dir $W/pnet --runtime $RT run -it --rm --cgroup-parent /$CGROUP ${LIMITS[*]} $pb sh -c 'tty; sleep 1'" /dev/null
 	has /dev/pts/0
 }
 
