@@ -58,8 +58,7 @@ type restorer struct {
 	p     *prepared
 	saved *savedContainer
 	criu  *criu.Process
-	pid   int // of the restored process, once the state has it
-	born  int // the same, as soon as CRIU names it
+	pid   int // of the restored process, as soon as CRIU names it
 }
 
 func (r *Runtime) restore(ctx context.Context, id string, o *RestoreOptions) (*Container, error) {
@@ -303,7 +302,6 @@ func (m *restorer) namespaces(opts *criu.Options) ([]*os.File, error) {
 func (m *restorer) notified(ctx context.Context, n criu.Notification) error {
 	switch n.Script {
 	case criu.SetupNamespaces:
-		m.born = n.Pid
 		m.pid = n.Pid // to be ended and reaped, should anything fail from here on
 		if ownNetwork(m.p.spec) {
 			if err := raiseLoopback(n.Pid); err != nil {
@@ -322,7 +320,6 @@ func (m *restorer) notified(ctx context.Context, n criu.Notification) error {
 			}
 		}
 	case criu.PostRestore:
-		m.born = n.Pid
 		return m.record(n.Pid)
 	case criu.OrphanMaster:
 		if n.File == nil || m.stdio.Console == nil {
@@ -362,10 +359,10 @@ func (m *restorer) record(pid int) error {
 // kill ends what was restored already, and CRIU. The first process is this one's child whoever ends it, and is waited for.
 func (m *restorer) kill() error {
 	err := m.criu.Close()
-	if m.born == 0 {
+	if m.pid == 0 {
 		return err
 	}
-	child, aerr := adopt(m.born)
+	child, aerr := adopt(m.pid)
 	if errors.Is(aerr, unix.ESRCH) {
 		return err
 	}
