@@ -114,8 +114,9 @@ func newCompiler(spec *specs.Spec, p *specs.Process, facts *hostFacts, o planOpt
 		p = spec.Process
 	}
 	return &compiler{
-		spec: spec, process: p, facts: facts, opts: o, warn: warn, plan: &nsenter.Plan{},
-		tty: nsenter.NoSlot, procfs: nsenter.NoSlot, createState: nsenter.NoSlot, startState: nsenter.NoSlot,
+		spec: spec, process: p, facts: facts, opts: o, warn: warn,
+		plan: &nsenter.Plan{Items: make([]nsenter.Item, 0, 160)}, // what most plans have
+		tty:  nsenter.NoSlot, procfs: nsenter.NoSlot, createState: nsenter.NoSlot, startState: nsenter.NoSlot,
 		startSlot: nsenter.NoSlot, resultSlot: nsenter.NoSlot, containerFD: nsenter.NoSlot,
 		unified: nsenter.NoSlot,
 	}

@@ -108,7 +108,8 @@ type header struct {
 // encode returns the bytes that init maps. It fails only for plans that no compiler of this module makes: a NUL byte in a
 // string, a slot out of range, more than 32 MiB.
 func (p *Plan) encode(h header) ([]byte, error) {
-	e := &encoder{seen: make(map[string]uint32)}
+	// Room for what most plans take, so that nothing grows on the way.
+	e := &encoder{rec: make([]byte, 0, 64*len(p.Items)), pool: make([]byte, 0, 64*len(p.Items)), seen: make(map[string]uint32, 2*len(p.Items))}
 	n := 0
 	for i, it := range p.Items {
 		op, ok := it.Op.(InitOp)
