@@ -129,6 +129,9 @@ func (b *box) server(program, destination string) *server {
 	s.spec.Root = &specs.Root{Path: root, Readonly: true}
 	s.spec.Process.User = specs.User{UID: serverUser, GID: serverUser, AdditionalGids: []uint32{29, 44}}
 	s.spec.Process.Cwd = "/data"
+	if pureV2() { // there Docker gives every container one
+		namespace(specs.CgroupNamespace, "")(s.spec)
+	}
 	for _, m := range []mod{
 		mount("/tmp", "tmpfs", "tmpfs", "nosuid", "nodev", "noexec", "size=16m", "mode=1777"),
 		mount("/data", "bind", s.volume, "rbind", "rprivate"),
