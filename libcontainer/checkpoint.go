@@ -156,7 +156,14 @@ func (c *Container) checkpoint(ctx context.Context, rec *record, o *CheckpointOp
 			return err
 		}
 	}
-	return o.do(ctx, kind, opts, saved, o.StatusFD)
+	return o.do(ctx, kind, opts, saved, o.StatusFD, func() error {
+		// CRIU goes by the number. Once it holds the processes, which it tells, the number cannot become another's any more.
+		alive, err := rec.alive()
+		if !alive {
+			return errors.Join(ErrNotRunning, err)
+		}
+		return nil
+	})
 }
 
 // freezer is the directory of the cgroup by which the container's processes are stopped all at once.
@@ -173,8 +180,8 @@ func freezer(rec *record) string {
 	return ""
 }
 
-// do runs CRIU.
-func (o *CRIUOptions) do(ctx context.Context, kind criu.Kind, opts *criu.Options, saved *savedContainer, statusFD *os.File) error {
+// do runs CRIU. At each of its notifications same tells whether the process is still the one that is meant.
+func (o *CRIUOptions) do(ctx context.Context, kind criu.Kind, opts *criu.Options, saved *savedContainer, statusFD *os.File, same func() error) error {
 	path, err := criu.Find()
 	if err != nil {
 		return err
@@ -197,7 +204,7 @@ func (o *CRIUOptions) do(ctx context.Context, kind criu.Kind, opts *criu.Options
 	if err := p.Start(); err != nil {
 		return err
 	}
-	_, err = p.Do(ctx, kind, opts, func(criu.Notification) error { return nil })
+	_, err = p.Do(ctx, kind, opts, func(criu.Notification) error { return same() })
 	err = errors.Join(err, p.Close())
 	if err != nil {
 		return dirs.explain(err, opts.LogFile)
@@ -387,6 +394,7 @@ func (d *checkpointDirs) explain(err error, log string) error {
 	}
 	defer f.Close()
 	lines := bufio.NewScanner(io.LimitReader(f, 64<<20))
+	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		_, text, ok := strings.Cut(lines.Text(), "Error (")
 		if ok && !criu.Harmless(text) {

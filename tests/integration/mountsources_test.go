@@ -145,7 +145,10 @@ func TestManySources(t *testing.T) {
 		mods = append(mods, mount(fmt.Sprintf("/more/%d", i), "bind", b.path("f"), "bind"))
 	}
 	c.configure(mods...)
-	c.run().fails(1, "more than the 4096 descriptors")
+	// Older kernels refuse so many mounts that are in no tree before that.
+	if r := c.run().exits(1); !strings.Contains(r.stderr, "more than the 4096 descriptors") && !strings.Contains(r.stderr, "open_tree: no space left on device") {
+		t.Errorf("stderr: %s", r.stderr)
+	}
 }
 
 // Flags of the host's mounts stay in a user namespace, unless they are taken
