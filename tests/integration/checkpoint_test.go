@@ -107,8 +107,8 @@ func TestCheckpointNetwork(t *testing.T) {
 	b.needCRIU()
 	c := b.container(counting(), namespace(specs.NetworkNamespace, ""))
 	c.runDetached().ok()
-	b.do("checkpoint", "--network-lock", "nftables", "--image-path", b.path("images"), c.id).ok()
-	c.made(c.detachedCommand("restore", "--detach", "--network-lock", "nftables", "--image-path", b.path("images"), "--bundle", c.bundle, c.id)).ok()
+	b.do("checkpoint", "--network-lock", networkLock(), "--image-path", b.path("images"), c.id).ok()
+	c.made(c.detachedCommand("restore", "--detach", "--network-lock", networkLock(), "--image-path", b.path("images"), "--bundle", c.bundle, c.id)).ok()
 	b.contains("devices", c.exec("cat", "/sys/class/net/lo/flags").ok().stdout, "0x9") // IFF_UP and IFF_LOOPBACK
 	c.deleteForce()
 }
