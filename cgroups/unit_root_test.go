@@ -7,8 +7,10 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -154,6 +156,11 @@ func TestUnitChecksUsage(t *testing.T) {
 		}
 		c, m := unit(t, h, `{}`)
 		spawn(t, c, "sleep 1000")
+		for begin := time.Now(); ; time.Sleep(time.Millisecond) { // it moved in with nothing
+			if used, _ := strconv.Atoi(knobs(t, c, "memory", "memory.current")); used > 4096 || time.Since(begin) > 10*time.Second {
+				break
+			}
+		}
 		err := c.Apply(context.Background(), compile(t, h, `{"memory":{"limit":4096,"checkBeforeUpdate":true}}`))
 		if !errors.Is(err, unix.EBUSY) || m.sets != 0 {
 			t.Errorf("%v, after %d changes of properties", err, m.sets)
