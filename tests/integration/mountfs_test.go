@@ -74,6 +74,7 @@ func TestTmpCopyUpMode(t *testing.T) {
 // it is mounted when its ids are mapped.
 func TestTmpCopyUpModeIdmapped(t *testing.T) {
 	b := newBox(t)
+	b.needsKernel(6, 3, "tmpfs with id mappings")
 	c := b.container()
 	c.configure(c.userNamespace(100000, 65536), namespace(specs.NetworkNamespace, ""), script("stat -c '%n %a' /new"),
 		mount("/new", "tmpfs", "tmpfs", "idmap", "tmpcopyup", "mode=1770"))
