@@ -6,6 +6,9 @@
 // With -progress as the first argument there is also a line for every top-level test when it ends. With -C DIR after it, the
 // tests are those of the module in DIR.
 // The exit code is that of "go test".
+//
+// With TEST_AGAIN=1 in the environment, at most three tests that failed are run once more, by themselves. One that passes then is
+// printed as "unsteady", and does not fail the run.
 package main
 
 import (
@@ -38,6 +41,7 @@ type report struct {
 	results  []string
 	passed   int
 	failed   int
+	failures failures
 }
 
 func main() {
@@ -50,7 +54,11 @@ func main() {
 	if len(args) > 1 && args[0] == "-C" { // go wants it before its other flags
 		command, args = append(command, args[:2]...), args[2:]
 	}
-	code, err := run(r, append(append(command, "-json"), args...))
+	command = append(command, "-json")
+	code, err := run(r, append(command, args...))
+	if err == nil && code != 0 && os.Getenv("TEST_AGAIN") == "1" {
+		code, err = again(r, command, args, code)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "gotest:", err)
 		os.Exit(1)
@@ -104,14 +112,20 @@ func (r *report) read(from io.Reader) error {
 func (r *report) handle(e event) {
 	key := e.Package + " " + e.Test
 	switch e.Action {
+	case "run":
+		r.failures.running++
 	case "build-output":
 		fmt.Fprint(r.out, e.Output)
 	case "output":
+		if strings.HasPrefix(e.Output, "panic: ") || strings.HasPrefix(e.Output, "fatal error: ") {
+			r.failures.broken = true
+		}
 		r.output[key] = append(r.output[key], e.Output)
 	case "pass", "fail", "skip":
 		if e.Test == "" {
 			r.endPackage(e)
 		} else {
+			r.failures.running--
 			r.endTest(e)
 		}
 		delete(r.output, key)
@@ -123,6 +137,7 @@ func (r *report) endTest(e event) {
 	switch e.Action {
 	case "fail":
 		r.failed++
+		r.failures.add(e.Package, e.Test)
 		fmt.Fprint(r.out, strings.Join(lines, ""))
 	case "skip":
 		r.skips = append(r.skips, fmt.Sprintf("%s %s: %s", e.Package, e.Test, reason(lines)))
@@ -139,6 +154,7 @@ func (r *report) endTest(e event) {
 func (r *report) endPackage(e event) {
 	lines := r.output[e.Package+" "]
 	if e.Action == "fail" {
+		r.failures.ended(e.Package)
 		for key, rest := range r.output {
 			if strings.HasPrefix(key, e.Package+" ") && key != e.Package+" " {
 				fmt.Fprint(r.out, strings.Join(rest, ""))
