@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"runtime/debug"
 
 	"github.com/minirun/minirun/libcontainer"
 )
@@ -69,32 +67,6 @@ func (c *restoreFlags) run(ctx context.Context, a *app, args []string) (int, err
 		_, err = rt.Restore(ctx, id, o)
 		return 0, err
 	}
-	return c.attached(ctx, a, rt, id, o)
-}
-
-// attached keeps the restored program in the foreground, as run does.
-func (c *restoreFlags) attached(ctx context.Context, a *app, rt *libcontainer.Runtime, id string, o libcontainer.RestoreOptions) (int, error) {
-	if !c.noSubreaper {
-		if err := becomeSubreaper(); err != nil {
-			return 1, err
-		}
-	}
-	fg := newForeground(a)
-	defer fg.close()
-	if o.Spec.Process != nil && o.Spec.Process.Terminal {
-		o.Stdio.Console = fg.console
-	}
-	var ctr *libcontainer.Container
-	err := fg.during(ctx, func(ctx context.Context) (err error) {
-		ctr, err = rt.Restore(ctx, id, o)
-		return err
-	})
-	if err != nil {
-		return 1, err
-	}
-	a.releaseWarnings()
-	debug.SetGCPercent(100)
-	status, err := fg.wait(ctx, ctr.Process())
-	derr := ctr.Delete(ctx, libcontainer.DeleteOptions{Force: true})
-	return status.ShellCode(), errors.Join(err, derr)
+	at := attachment{noSubreaper: c.noSubreaper}
+	return at.run(ctx, a, &o.CreateOptions, func(ctx context.Context) (*libcontainer.Container, error) { return rt.Restore(ctx, id, o) })
 }

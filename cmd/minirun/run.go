@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"runtime/debug"
 
 	"github.com/minirun/minirun/libcontainer"
 )
@@ -68,37 +66,6 @@ func (c *runFlags) run(ctx context.Context, a *app, args []string) (int, error) 
 	if c.consoleSocket != "" {
 		return 1, usagef("--console-socket: cannot use console socket if the container will not detach or allocate tty")
 	}
-	return c.attached(ctx, a, rt, id, o)
-}
-
-// attached runs in the foreground: the program's end is this one's, with its exit status.
-func (c *runFlags) attached(ctx context.Context, a *app, rt *libcontainer.Runtime, id string, o libcontainer.CreateOptions) (int, error) {
-	if !c.noSubreaper {
-		if err := becomeSubreaper(); err != nil {
-			return 1, err
-		}
-	}
-	fg := newForeground(a)
-	defer fg.close()
-	if o.Spec.Process != nil && o.Spec.Process.Terminal {
-		o.Stdio.Console = fg.console
-	}
-	var ctr *libcontainer.Container
-	err := fg.during(ctx, func(ctx context.Context) (err error) {
-		ctr, err = rt.Run(ctx, id, o)
-		return err
-	})
-	if err != nil {
-		return 1, err
-	}
-	a.releaseWarnings()
-	debug.SetGCPercent(100) // from here on this process lives as long as the container
-	stop := a.relayNotify(ctx, ctr)
-	defer stop()
-	status, err := fg.wait(ctx, ctr.Process())
-	if c.keep {
-		return status.ShellCode(), err
-	}
-	derr := ctr.Delete(ctx, libcontainer.DeleteOptions{Force: true})
-	return status.ShellCode(), errors.Join(err, derr)
+	at := attachment{keep: c.keep, noSubreaper: c.noSubreaper}
+	return at.run(ctx, a, &o, func(ctx context.Context) (*libcontainer.Container, error) { return rt.Run(ctx, id, o) })
 }
