@@ -25,11 +25,18 @@ func (s *savedContainer) describe(rec *record, spec *specs.Spec, opts *criu.Opti
 	if err != nil {
 		return err
 	}
-	resolved, err := resolveMounts(rec.Pid, spec, mounts)
+	made := spec
+	if rec.Notify {
+		made = withNotify(spec, "") // one mount more, at the end
+	}
+	resolved, err := resolveMounts(rec.Pid, made, mounts)
 	if err != nil {
 		return err
 	}
-	n := &mountNamer{spec: spec, resolved: resolved, cgroup: rec.Cgroup}
+	n := &mountNamer{spec: spec, resolved: resolved[:len(spec.Mounts)], cgroup: rec.Cgroup}
+	if rec.Notify {
+		n.notify = resolved[len(spec.Mounts)]
+	}
 	if s.Mounts, err = n.name(mounts); err != nil {
 		return err
 	}

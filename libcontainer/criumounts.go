@@ -66,8 +66,12 @@ func unescape(s string) string {
 type mountNamer struct {
 	spec     *specs.Spec
 	resolved []string // where mounts[i] is in the container; empty when it is nowhere any more
+	notify   string   // where the directory of the socket for sd_notify(3) is in the container; empty: there is none
 	cgroup   *cgroups.Record
 }
+
+// notifyName is the name of the mount with the socket for sd_notify(3): it is of the state directory, so the configuration does not have it.
+const notifyName = "notify"
 
 // name is pure. The list has every mount but the root.
 func (n *mountNamer) name(mounts []mountEntry) ([]savedMount, error) {
@@ -77,7 +81,9 @@ func (n *mountNamer) name(mounts []mountEntry) ([]savedMount, error) {
 			continue
 		}
 		s := savedMount{Path: m.path}
-		if i := n.bindAt(m.path); i >= 0 {
+		if m.path == n.notify {
+			s.Name = notifyName
+		} else if i := n.bindAt(m.path); i >= 0 {
 			s.Name, s.Destination = bindName(i, n.resolved[i], m.path), n.spec.Mounts[i].Destination
 		} else if m.fstype == "cgroup" || m.fstype == "cgroup2" {
 			i := n.cgroupAt(m)

@@ -64,18 +64,21 @@ func (c *compiler) makeNotify() {
 }
 
 func (o hostMakeNotify) run(_ context.Context, r *runner) error {
-	if err := unix.Mkdir(o.Dir, 0o755); err != nil {
-		return fmt.Errorf("mkdir %s: %w", o.Dir, err)
+	err := makeNotifyDir(o.Dir)
+	if err == nil && o.Listen {
+		r.notify, err = listenNotify(o.Dir)
 	}
-	if err := unix.Chmod(o.Dir, 0o755); err != nil { // whatever the umask is
-		return fmt.Errorf("chmod %s: %w", o.Dir, err)
-	}
-	if !o.Listen {
-		return nil
-	}
-	var err error
-	r.notify, err = listenNotify(o.Dir)
 	return err
+}
+
+func makeNotifyDir(dir string) error {
+	if err := unix.Mkdir(dir, 0o755); err != nil {
+		return fmt.Errorf("mkdir %s: %w", dir, err)
+	}
+	if err := unix.Chmod(dir, 0o755); err != nil { // whatever the umask is
+		return fmt.Errorf("chmod %s: %w", dir, err)
+	}
+	return nil
 }
 
 // NotifyRelay tells a supervisor that the program of a container is ready, sd_notify(3): it stands between the socket that the container

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,8 +26,8 @@ const criuRoot = "criu-root"
 
 // RestoreOptions say how a container is brought back.
 type RestoreOptions struct {
-	// CreateOptions are for the container as for Create. Its bundle must be the one that was saved, or one just like it. NoPivot and
-	// PreserveFiles count for nothing: root and descriptors are those that were saved.
+	// CreateOptions are for the container as for Create. Its bundle must be the one that was saved, or one just like it. NoPivot,
+	// NotifySocket, PidFDSocket and PreserveFiles count for nothing: root, sockets and descriptors are those that were saved.
 	CreateOptions
 	// CRIUOptions say where the checkpoint is, and must allow what it was made with.
 	CRIUOptions
@@ -62,8 +63,10 @@ type restorer struct {
 }
 
 func (r *Runtime) restore(ctx context.Context, id string, o *RestoreOptions) (*Container, error) {
+	create := o.CreateOptions
+	create.NotifySocket = false // the container has a socket where it had one
 	// The container's process is there already: nothing waits to be started.
-	p, err := r.prepare(ctx, id, o.CreateOptions, true, "")
+	p, err := r.prepare(ctx, id, create, true, "")
 	if err != nil {
 		return nil, err
 	}
@@ -101,11 +104,17 @@ func (r *Runtime) restore(ctx context.Context, id string, o *RestoreOptions) (*C
 }
 
 func (m *restorer) restore(ctx context.Context, opts *criu.Options) error {
+	m.rec.Notify = slices.ContainsFunc(m.saved.Mounts, func(s savedMount) bool { return s.Name == notifyName })
 	if err := m.dir.writeRecord(m.rec); err != nil {
 		return err
 	}
 	if err := m.dir.writeFile(configFile, m.raw); err != nil {
 		return err
+	}
+	if m.rec.Notify { // nobody listens unless the caller does
+		if err := makeNotifyDir(m.dir.path(notifyDir)); err != nil {
+			return err
+		}
 	}
 	opts.LogFile, opts.RestoreSibling = restoreLog, true
 	opts.TCPClose, opts.LSMProfile, opts.LSMMountContext = m.o.TCPClose, m.o.LSMProfile, m.o.LSMMountContext

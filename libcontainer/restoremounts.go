@@ -45,6 +45,9 @@ func (m *restorer) checkMountPoints() error {
 // source is where the content of a saved mount comes from. What is below the source of a bind mount is named by the checkpoint, in a directory that
 // others may write to, so no link may be on the way.
 func (m *restorer) source(s savedMount) (string, error) {
+	if s.Name == notifyName {
+		return m.dir.path(notifyDir), nil
+	}
 	source, inner, err := mountSource(s, m.p.spec, m.rec.Bundle, m.rec.Cgroup)
 	if err != nil || inner == "" {
 		return source, err

@@ -4,7 +4,6 @@ package integration
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -13,45 +12,6 @@ import (
 
 	"github.com/minirun/minirun/specs"
 )
-
-// needCRIU skips the test where no criu works on this kernel, or not with the
-// features.
-func (b *box) needCRIU(features ...string) {
-	b.Helper()
-	args := []string{"check"}
-	for _, f := range features {
-		args = append(args, "--feature", f)
-	}
-	cmd := exec.Command("criu", args...)
-	if cmd.Err != nil {
-		b.Skip(cmd.Err)
-	}
-	if r := b.finish(cmd); r.code != 0 {
-		b.Skipf("criu %s fails on this kernel: %s", strings.Join(args, " "), strings.TrimSpace(r.stdout+r.stderr))
-	}
-}
-
-// counting is a program that writes a rising number to /tmp/n, on a tmpfs, so
-// that a second start would be seen.
-func counting() mod {
-	return func(s *specs.Spec) {
-		script("i=0; while :; do i=$((i+1)); echo $i >/tmp/n; sleep 0.05; done")(s)
-		mount("/tmp", "tmpfs", "tmpfs", "nosuid")(s)
-	}
-}
-
-// count is the number that the program has got to.
-func (c *container) count() int {
-	c.Helper()
-	n, _ := strconv.Atoi(strings.TrimSpace(c.exec("cat", "/tmp/n").stdout))
-	return n
-}
-
-// countsOn waits until the program has gone on from a number.
-func (c *container) countsOn(from int) {
-	c.Helper()
-	c.until("the program goes on", func() bool { return c.count() > from })
-}
 
 func TestCheckpointRestore(t *testing.T) {
 	b := newBox(t)
@@ -64,12 +24,11 @@ func TestCheckpointRestore(t *testing.T) {
 	c.runDetached().ok()
 	c.countsOn(3)
 	mounts := c.mountTable()
-	images := b.path("images")
-	b.do("checkpoint", "--image-path", images, c.id).ok()
+	c.checkpoint().ok()
 	b.do("state", c.id).fails(1, "does not exist")
 
 	pidFile := b.path("pid")
-	c.made(c.detachedCommand("restore", "--detach", "--image-path", images, "--bundle", c.bundle, "--pid-file", pidFile, c.id)).ok()
+	c.restore("--pid-file", pidFile).ok()
 	equal(b, "status", c.state().Status, "running")
 	equal(b, "pid file", b.read(pidFile), strconv.Itoa(c.pid()))
 	n := c.count()
@@ -107,8 +66,8 @@ func TestCheckpointNetwork(t *testing.T) {
 	b.needCRIU()
 	c := b.container(counting(), namespace(specs.NetworkNamespace, ""))
 	c.runDetached().ok()
-	b.do("checkpoint", "--network-lock", networkLock(), "--image-path", b.path("images"), c.id).ok()
-	c.made(c.detachedCommand("restore", "--detach", "--network-lock", networkLock(), "--image-path", b.path("images"), "--bundle", c.bundle, c.id)).ok()
+	c.checkpoint("--network-lock", networkLock()).ok()
+	c.restore("--network-lock", networkLock()).ok()
 	b.contains("devices", c.exec("cat", "/sys/class/net/lo/flags").ok().stdout, "0x9") // IFF_UP and IFF_LOOPBACK
 	c.deleteForce()
 }
@@ -120,7 +79,7 @@ func TestCheckpointLeaveRunning(t *testing.T) {
 	b.do(c.verb("run", "--detach")...).ok() // into files of the call's own
 	c.countsOn(3)
 	pid := c.pid()
-	b.do("checkpoint", "--leave-running", "--image-path", b.path("images"), "--work-path", b.path("work"), c.id).ok()
+	c.checkpoint("--leave-running", "--work-path", b.path("work")).ok()
 	equal(b, "pid", c.pid(), pid)
 	c.countsOn(c.count())
 	if !exists(b.path("work", "dump.log")) || exists(b.path("images", "dump.log")) {
@@ -129,15 +88,7 @@ func TestCheckpointLeaveRunning(t *testing.T) {
 	c.deleteForce()
 
 	// In the foreground: the end of the program is that of the command.
-	out, err := b.tempFile()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	cmd := b.command("restore", "--image-path", b.path("images"), "--bundle", c.bundle, c.id)
-	cmd.Stdout, cmd.Stderr = out, out
-	b.start(cmd)
-	c.until("restored", func() bool { return b.do("state", c.id).code == 0 && c.state().Status == "running" })
+	cmd, _ := c.restoreForeground("")
 	c.countsOn(c.count())
 	c.kill("KILL").ok()
 	equal(b, "exit code", b.waitCommand(cmd), 137)
@@ -148,12 +99,10 @@ func TestCheckpointLeaveRunning(t *testing.T) {
 func TestCheckpointPaused(t *testing.T) {
 	b := newBox(t)
 	b.needCRIU()
-	c := b.container(counting())
-	c.runDetached().ok()
-	c.countsOn(3)
+	c := b.counts()
 	b.do("pause", c.id).ok()
-	b.do("checkpoint", "--image-path", b.path("images"), c.id).ok()
-	c.made(c.detachedCommand("restore", "--detach", "--image-path", b.path("images"), "--bundle", c.bundle, c.id)).ok()
+	c.checkpoint().ok()
+	c.restore().ok()
 	equal(b, "status", c.state().Status, "running")
 	c.countsOn(c.count())
 	c.deleteForce()
@@ -166,11 +115,11 @@ func TestCheckpointStreamToFile(t *testing.T) {
 	c := b.container(script("echo before; touch /tmp/n; sleep 1000"), mount("/tmp", "tmpfs", "tmpfs", "nosuid"))
 	c.runDetached().ok()
 	c.until("the first line", func() bool { return c.output() == "before\n" })
-	b.do("checkpoint", "--image-path", b.path("images"), c.id).ok()
+	c.checkpoint().ok()
 	b.do("restore", "--detach", "--image-path", b.path("images"), "--bundle", c.bundle, c.id).
 		fails(1, "descriptor 1: it was a regular file of 7 bytes when the checkpoint was made, and must be that again")
 	b.do("state", c.id).fails(1, "does not exist")
-	c.made(c.detachedCommand("restore", "--detach", "--image-path", b.path("images"), "--bundle", c.bundle, c.id)).ok()
+	c.restore().ok()
 	c.deleteForce()
 }
 
@@ -184,9 +133,9 @@ func TestCheckpointTerminal(t *testing.T) {
 	p, _ := socket.receive()
 	p.write("one\n")
 	p.expect("got one")
-	b.do("checkpoint", "--image-path", b.path("images"), c.id).ok()
+	c.checkpoint().ok()
 	socket = b.listenConsole()
-	b.do("restore", "--detach", "--console-socket", socket.path, "--image-path", b.path("images"), "--bundle", c.bundle, c.id).ok()
+	c.restore("--console-socket", socket.path).ok()
 	p, _ = socket.receive()
 	p.write("two\n")
 	p.expect("got two")
@@ -208,12 +157,12 @@ func TestCheckpointStreams(t *testing.T) {
 	b.start(cmd)
 	equal(b, "exit code", b.waitCommand(cmd), 0)
 	w.Close()
-	b.do("checkpoint", "--image-path", b.path("images"), c.id).ok()
+	c.checkpoint().ok()
 	if r, w, err = os.Pipe(); err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	cmd = b.command("restore", "--detach", "--image-path", b.path("images"), "--bundle", c.bundle, c.id)
+	cmd = c.restoreCommand()
 	cmd.Stdout = w
 	b.start(cmd)
 	equal(b, "exit code", b.waitCommand(cmd), 0)
@@ -234,14 +183,14 @@ func TestCheckpointBadInput(t *testing.T) {
 	images := b.path("images")
 	b.do("checkpoint", "--image-path", images, "nobody").fails(1, "does not exist")
 	c.create().ok()
-	b.do("checkpoint", "--image-path", images, c.id).fails(1, "container is created")
+	c.checkpoint().fails(1, "container is created")
 	c.start().ok()
-	b.do("checkpoint", "--image-path", images, "--manage-cgroups-mode", "sloppy", c.id).fails(1, `manage cgroups mode "sloppy": it must be soft, full, strict or ignore`)
-	b.do("checkpoint", "--image-path", images, "--empty-ns", "pid", c.id).fails(1, `empty namespace "pid": only network can be left empty`)
-	b.do("checkpoint", "--image-path", images, "--parent-path", "/abs", c.id).fails(1, "parent path /abs: it must be relative to the image path")
-	b.do("checkpoint", "--image-path", images, "--parent-path", "gone", c.id).fails(1, "parent path", "no such file or directory")
-	b.do("checkpoint", "--image-path", images, "--page-server", "nowhere", c.id).fails(1, `page server "nowhere": it must be ADDRESS:PORT`)
-	b.do("checkpoint", "--image-path", images, "--status-fd", "99", c.id).fails(1, "--status-fd: descriptor 99 is not open")
+	c.checkpoint("--manage-cgroups-mode", "sloppy").fails(1, `manage cgroups mode "sloppy": it must be soft, full, strict or ignore`)
+	c.checkpoint("--empty-ns", "pid").fails(1, `empty namespace "pid": only network can be left empty`)
+	c.checkpoint("--parent-path", "/abs").fails(1, "parent path /abs: it must be relative to the image path")
+	c.checkpoint("--parent-path", "gone").fails(1, "parent path", "no such file or directory")
+	c.checkpoint("--page-server", "nowhere").fails(1, `page server "nowhere": it must be ADDRESS:PORT`)
+	c.checkpoint("--status-fd", "99").fails(1, "--status-fd: descriptor 99 is not open")
 	b.do("restore", "--image-path", images, "--bundle", c.bundle, "other").fails(1, "image path", "no such file or directory")
 	c.countsOn(c.count())
 	if exists(images) {
@@ -254,11 +203,9 @@ func TestCheckpointBadInput(t *testing.T) {
 func TestCheckpointFails(t *testing.T) {
 	b := newBox(t)
 	b.needCRIU()
-	c := b.container(counting())
-	c.runDetached().ok()
-	c.countsOn(1)
+	c := b.counts()
 	b.write(b.path("file"), "", 0o600)
-	b.do("checkpoint", "--image-path", b.path("file"), c.id).fails(1, "image path", "not a directory")
+	c.checkpoint("--image-path", b.path("file")).fails(1, "image path", "not a directory")
 	equal(b, "status", c.state().Status, "running")
 	c.countsOn(c.count())
 	c.deleteForce()
@@ -269,11 +216,9 @@ func TestRestoreDistrustsNames(t *testing.T) {
 	b := newBox(t)
 	b.needCRIU()
 	b.mkdir(b.path("data"))
-	c := b.container(counting(), mount("/data", "bind", b.path("data"), "bind"))
-	c.runDetached().ok()
-	c.countsOn(1)
+	c := b.counts(mount("/data", "bind", b.path("data"), "bind"))
 	images := b.path("images")
-	b.do("checkpoint", "--image-path", images, c.id).ok()
+	c.checkpoint().ok()
 	saved := b.read(filepath.Join(images, "minirun.json"))
 	index := strconv.Itoa(len(baseSpec().Mounts) + 1) // after the tmpfs of counting
 	for _, try := range []struct{ from, to, says string }{
@@ -287,7 +232,7 @@ func TestRestoreDistrustsNames(t *testing.T) {
 			t.Fatalf("%s not in %s", try.from, saved)
 		}
 		b.write(filepath.Join(images, "minirun.json"), strings.Replace(saved, try.from, try.to, 1), 0o600)
-		b.do("restore", "--detach", "--image-path", images, "--bundle", c.bundle, c.id).fails(1, try.says)
+		c.restore().fails(1, try.says)
 	}
 	b.write(filepath.Join(images, "minirun.json"), saved, 0o600)
 
@@ -295,11 +240,11 @@ func TestRestoreDistrustsNames(t *testing.T) {
 	b.mkdir(b.path("outside"))
 	b.remove(filepath.Join(c.rootfs(), "data"))
 	b.symlink(b.path("outside"), filepath.Join(c.rootfs(), "data"))
-	b.do("restore", "--detach", "--image-path", images, "--bundle", c.bundle, c.id).fails(1, "checkpoint: mount point /data: data is a symbolic link below")
+	c.restore().fails(1, "checkpoint: mount point /data: data is a symbolic link below")
 
 	// Without the mount point it is made again.
 	b.remove(filepath.Join(c.rootfs(), "data"))
-	c.made(c.detachedCommand("restore", "--detach", "--image-path", images, "--bundle", c.bundle, c.id)).ok()
+	c.restore().ok()
 	c.countsOn(c.count())
 	c.deleteForce()
 }
@@ -309,10 +254,8 @@ func TestCheckpointBracketInMountPoint(t *testing.T) {
 	b := newBox(t)
 	b.needCRIU()
 	b.mkdir(b.path("data"))
-	c := b.container(counting(), mount("/data]:/etc", "bind", b.path("data"), "bind"))
-	c.runDetached().ok()
-	c.countsOn(1)
-	b.do("checkpoint", "--image-path", b.path("images"), c.id).fails(1, `mount "/data]:/etc": CRIU takes a "]" in a name for its end`)
+	c := b.counts(mount("/data]:/etc", "bind", b.path("data"), "bind"))
+	c.checkpoint().fails(1, `mount "/data]:/etc": CRIU takes a "]" in a name for its end`)
 	c.countsOn(c.count())
 	c.deleteForce()
 }
@@ -321,16 +264,13 @@ func TestCheckpointBracketInMountPoint(t *testing.T) {
 func TestRestoreHookFails(t *testing.T) {
 	b := newBox(t)
 	b.needCRIU()
-	c := b.container(counting())
-	c.runDetached().ok()
-	c.countsOn(1)
-	b.do("checkpoint", "--image-path", b.path("images"), c.id).ok()
+	c := b.counts()
+	c.checkpoint().ok()
 	c.configure(counting(), func(s *specs.Spec) {
 		s.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "echo no >&2; exit 3"}}}}
 	})
 	pidFile := b.path("pid")
-	c.finish(c.detachedCommand("restore", "--detach", "--pid-file", pidFile, "--image-path", b.path("images"), "--bundle", c.bundle, c.id)).
-		fails(1, "hooks.createRuntime[0]", "exit status 3", "no")
+	c.restore("--pid-file", pidFile).fails(1, "hooks.createRuntime[0]", "exit status 3", "no")
 	b.do("state", c.id).fails(1, "does not exist")
 	if exists(pidFile) {
 		t.Error("the pid file is there")

@@ -22,11 +22,9 @@ func TestCheckpointCgroupModes(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			b := newBox(t)
 			b.needCRIU()
-			c := b.container(counting())
-			c.runDetached().ok()
-			c.countsOn(1)
-			b.do("checkpoint", "--manage-cgroups-mode", mode, "--image-path", b.path("images"), c.id).ok()
-			c.made(c.detachedCommand("restore", "--detach", "--manage-cgroups-mode", mode, "--image-path", b.path("images"), "--bundle", c.bundle, c.id)).ok()
+			c := b.counts()
+			c.checkpoint("--manage-cgroups-mode", mode).ok()
+			c.restore("--manage-cgroups-mode", mode).ok()
 			c.countsOn(c.count())
 			for _, h := range hierarchies() {
 				procs := b.read(filepath.Join(h.dir, cgroupParent(), c.id, "cgroup.procs"))
@@ -37,25 +35,6 @@ func TestCheckpointCgroupModes(t *testing.T) {
 			c.deleteForce()
 		})
 	}
-}
-
-// networkLock is what criu holds connections with here. Before version 4 it does
-// not find its nftables rules again when it comes back as another process.
-func networkLock() string {
-	if _, err := exec.LookPath("iptables-restore"); err == nil {
-		return "iptables"
-	}
-	return "nftables"
-}
-
-// holdNetwork makes a network namespace with a file that leads to it.
-func holdNetwork(b *box) string {
-	b.Helper()
-	file := b.path("netns")
-	b.write(file, "", 0o644)
-	b.hostCommand("unshare", "--net="+file, "ip", "link", "set", "lo", "up")
-	b.Cleanup(func() { b.hostCommand("umount", file) })
-	return file
 }
 
 // A namespace of somebody else's is joined again, and an open connection in it goes on.
@@ -78,9 +57,9 @@ func TestCheckpointConnection(t *testing.T) {
 		return n
 	}
 	c.until("the connection stands", func() bool { return received() > 3 })
-	b.do("checkpoint", "--network-lock", networkLock(), "--image-path", b.path("refused"), c.id).fails(1, "criu", "tcp-established")
-	b.do("checkpoint", "--tcp-established", "--network-lock", networkLock(), "--image-path", b.path("images"), c.id).ok()
-	c.made(c.detachedCommand("restore", "--detach", "--tcp-established", "--network-lock", networkLock(), "--image-path", b.path("images"), "--bundle", c.bundle, c.id)).ok()
+	c.checkpoint("--network-lock", networkLock(), "--image-path", b.path("refused")).fails(1, "criu", "tcp-established")
+	c.checkpoint("--tcp-established", "--network-lock", networkLock()).ok()
+	c.restore("--tcp-established", "--network-lock", networkLock()).ok()
 	before := received()
 	c.until("the connection goes on", func() bool { return received() > before })
 	equal(b, "network namespace", namespaceOf(b, itoa(c.pid()), "net"), strings.TrimSpace(b.hostCommand("nsenter", "--net="+file, "readlink", "/proc/self/ns/net")))
@@ -91,35 +70,25 @@ func TestCheckpointConnection(t *testing.T) {
 func TestCheckpointPageServer(t *testing.T) {
 	b := newBox(t)
 	b.needCRIU()
-	c := b.container(counting())
-	c.runDetached().ok()
-	c.countsOn(1)
+	c := b.counts()
 	images := b.path("images")
 	b.mkdir(images)
 	server := exec.Command("criu", "page-server", "--address", "127.0.0.1", "--port", "27431", "-D", images, "-o", "server.log")
 	server.Env = append(os.Environ(), b.marker())
 	b.start(server)
 	b.until("the page server listens", func() bool { return listens(27431) })
-	b.do("checkpoint", "--page-server", "127.0.0.1:27431", "--image-path", images, c.id).ok()
+	c.checkpoint("--page-server", "127.0.0.1:27431").ok()
 	equal(b, "page server", b.waitCommand(server), 0)
-	c.made(c.detachedCommand("restore", "--detach", "--image-path", images, "--bundle", c.bundle, c.id)).ok()
+	c.restore().ok()
 	c.countsOn(c.count())
 	c.deleteForce()
-}
-
-// listens tells whether a TCP port of this network namespace is listened on, without connecting: a page server takes one connection only.
-func listens(port int) bool {
-	text, _ := os.ReadFile("/proc/net/tcp")
-	return strings.Contains(string(text), ":"+strings.ToUpper(strconv.FormatInt(int64(port), 16))+" 00000000:0000 0A")
 }
 
 // Memory stays behind until it is fetched; a descriptor tells when it can be.
 func TestCheckpointLazyPages(t *testing.T) {
 	b := newBox(t)
 	b.needCRIU("uffd")
-	c := b.container(counting())
-	c.runDetached().ok()
-	c.countsOn(1)
+	c := b.counts()
 	images := b.path("images")
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -153,45 +122,26 @@ func TestCheckpointLazyPages(t *testing.T) {
 func TestCheckpointPreDump(t *testing.T) {
 	b := newBox(t)
 	b.needCRIU("mem_dirty_track")
-	c := b.container(counting())
-	c.runDetached().ok()
-	c.countsOn(1)
-	b.do("checkpoint", "--pre-dump", "--image-path", b.path("first"), c.id).ok()
+	c := b.counts()
+	c.checkpoint("--pre-dump", "--image-path", b.path("first")).ok()
 	equal(b, "status", c.state().Status, "running")
-	b.do("checkpoint", "--parent-path", "../first", "--image-path", b.path("second"), c.id).ok()
+	c.checkpoint("--parent-path", "../first", "--image-path", b.path("second")).ok()
 	if size(b, b.path("second")) >= size(b, b.path("first")) {
 		t.Error("everything was written again")
 	}
-	c.made(c.detachedCommand("restore", "--detach", "--image-path", b.path("second"), "--bundle", c.bundle, c.id)).ok()
+	c.restore("--image-path", b.path("second")).ok()
 	c.countsOn(c.count())
 	c.deleteForce()
-}
-
-// size is how much memory a checkpoint holds, in bytes.
-func size(b *box, dir string) int64 {
-	b.Helper()
-	var sum int64
-	pages, _ := filepath.Glob(filepath.Join(dir, "pages-*.img"))
-	for _, p := range pages {
-		st, err := os.Stat(p)
-		if err != nil {
-			b.Fatal(err)
-		}
-		sum += st.Size()
-	}
-	return sum
 }
 
 // What engines pass beside: the work path is where CRIU's log goes, other flags are accepted.
 func TestRestoreFlags(t *testing.T) {
 	b := newBox(t)
 	b.needCRIU()
-	c := b.container(counting())
-	c.runDetached().ok()
-	c.countsOn(1)
-	b.do("checkpoint", "--image-path", b.path("images"), c.id).ok()
-	c.made(c.detachedCommand("restore", "--image-path", b.path("images"), "--work-path", b.path("work"), "--detach", "--no-pivot",
-		"-no-subreaper", "--auto-dedup", "--ext-unix-sk", "--shell-job", "--bundle", c.bundle, c.id)).ok()
+	c := b.counts()
+	c.checkpoint().ok()
+	c.restore("--work-path", b.path("work"), "--no-pivot",
+		"-no-subreaper", "--auto-dedup", "--ext-unix-sk", "--shell-job").ok()
 	if !exists(b.path("work", "restore.log")) || exists(b.path("images", "restore.log")) {
 		t.Error("the log is not in the work path")
 	}
@@ -209,9 +159,9 @@ func TestCheckpointLinkRemap(t *testing.T) {
 	c := b.container(script("echo text >/data; ln /data /other; exec 9</data; rm /data; touch /ready; while :; do sleep 0.1; done"))
 	c.runDetached().ok()
 	c.until("the file is removed", func() bool { return exists(filepath.Join(c.rootfs(), "ready")) })
-	b.do("checkpoint", "--image-path", b.path("refused"), c.id).fails(1, "criu", "link-remap")
-	b.do("checkpoint", "--link-remap", "--image-path", b.path("images"), c.id).ok()
-	c.made(c.detachedCommand("restore", "--detach", "--image-path", b.path("images"), "--bundle", c.bundle, c.id)).ok()
+	c.checkpoint("--image-path", b.path("refused")).fails(1, "criu", "link-remap")
+	c.checkpoint("--link-remap").ok()
+	c.restore().ok()
 	equal(b, "the open file", c.exec("cat", "/proc/1/fd/9").ok().stdout, "text\n")
 	c.deleteForce()
 }
@@ -230,8 +180,8 @@ func TestRestoreTCPClose(t *testing.T) {
 		while :; do sleep 0.1; done`))
 	c.runDetached().ok()
 	c.until("the connection stands", func() bool { return c.exec("test", "-e", "/tmp/open").code == 0 })
-	b.do("checkpoint", "--tcp-established", "--network-lock", networkLock(), "--image-path", b.path("images"), c.id).ok()
-	c.made(c.detachedCommand("restore", "--detach", "--tcp-close", "--network-lock", networkLock(), "--image-path", b.path("images"), "--bundle", c.bundle, c.id)).ok()
+	c.checkpoint("--tcp-established", "--network-lock", networkLock()).ok()
+	c.restore("--tcp-close", "--network-lock", networkLock()).ok()
 	c.until("the program sees the end", func() bool { return c.exec("test", "-e", "/tmp/closed").code == 0 })
 	c.deleteForce()
 }
@@ -240,9 +190,7 @@ func TestRestoreTCPClose(t *testing.T) {
 func TestRestoreLazyPages(t *testing.T) {
 	b := newBox(t)
 	b.needCRIU("uffd")
-	c := b.container(counting())
-	c.runDetached().ok()
-	c.countsOn(1)
+	c := b.counts()
 	images, other := b.path("images"), b.path("other")
 	dump := b.command("checkpoint", "--lazy-pages", "--page-server", "127.0.0.1:27433", "--image-path", images, c.id)
 	b.start(dump)
