@@ -25,7 +25,7 @@ func BenchmarkCompileDockerDefault(b *testing.B) {
 	for _, layout := range []string{"v1", "v2"} {
 		b.Run(layout, func(b *testing.B) {
 			facts := testFacts(b, layout)
-			facts.seccomp = func(profile *specs.LinuxSeccomp) (*seccompProgram, error) {
+			facts.seccomp = func(profile *specs.LinuxSeccomp, _ func(string)) (*seccompProgram, error) {
 				p, _, err := seccomp.Compile(profile, cache)
 				if err != nil {
 					return nil, err

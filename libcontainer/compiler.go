@@ -23,7 +23,7 @@ type Plan = nsenter.Plan
 type hostFacts struct {
 	caps     uint64 // capabilities that the caller can grant, as a bit set
 	cgroups  *cgroups.Host
-	seccomp  func(*specs.LinuxSeccomp) (*seccompProgram, error)
+	seccomp  func(s *specs.LinuxSeccomp, warn func(string)) (*seccompProgram, error)
 	apparmor bool // the kernel has AppArmor and it is on
 	selinux  bool
 	systemd  *systemdFacts // nil: cgroups are made one by one
@@ -50,6 +50,7 @@ type planOptions struct {
 	notify       string // directory of the socket for sd_notify(3), empty for none
 	pidFile      string
 	pidFDSocket  string
+	moved        bool          // the init enters the version 2 cgroup by itself, instead of being born there: see runner.diedAtBirth
 	attach       *cgroups.Unit // exec: of a user's manager
 	ids          userMaps      // exec: of the user namespace that the container is in
 }
@@ -80,7 +81,7 @@ type compiler struct {
 	resultSlot  nsenter.Slot
 	containerFD nsenter.Slot // exec: pidfd of the container's init
 	tasks       nsenter.Slot // exec: first of the files of version 1 cgroups
-	unified     nsenter.Slot // exec that is not born in its version 2 cgroup: cgroup.procs
+	unified     nsenter.Slot // of an init that is not born in its version 2 cgroup: cgroup.procs
 	exec        *execTarget  // nil for a create
 	errs        []error
 }

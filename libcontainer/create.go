@@ -49,6 +49,7 @@ type prepared struct {
 	spec     *specs.Spec
 	raw      []byte
 	opts     planOptions
+	facts    *hostFacts
 	compiler *compiler
 	systemd  *systemd.Manager // nil: cgroups are made one by one
 }
@@ -87,11 +88,20 @@ func (r *Runtime) prepare(ctx context.Context, id string, o CreateOptions, run b
 			return nil, fmt.Errorf("systemd cgroup: %w", err)
 		}
 	}
+	p.facts = facts
 	if err := r.compile(p, facts); err != nil {
 		p.close()
 		return nil, err
 	}
 	return p, nil
+}
+
+// move makes the plan anew, for an init that moves into its cgroup. What there is to warn of was said.
+func (p *prepared) move() error {
+	p.opts.moved = true
+	c, err := compileCreate(p.spec, p.facts, p.opts, func(string) {})
+	p.compiler = c
+	return err
 }
 
 // close gives back what deciding needed.
@@ -148,9 +158,22 @@ func (r *Runtime) makeContainer(ctx context.Context, id string, o CreateOptions,
 	if err := r.makeRoot(); err != nil {
 		return nil, err
 	}
+	c, stillborn, err := r.carryOut(ctx, id, p, o)
+	if !stillborn {
+		return c, err
+	}
+	if err := p.move(); err != nil {
+		return nil, err
+	}
+	c, _, err = r.carryOut(ctx, id, p, o)
+	return c, err
+}
+
+// carryOut makes the container of a plan, or takes back what was made.
+func (r *Runtime) carryOut(ctx context.Context, id string, p *prepared, o CreateOptions) (c *Container, stillborn bool, err error) {
 	dir, err := makeStateDir(r.root, id)
 	if err != nil {
-		return nil, r.hintRoot(err)
+		return nil, false, r.hintRoot(err)
 	}
 	defer dir.unlock()
 	m := &runner{
@@ -159,13 +182,14 @@ func (r *Runtime) makeContainer(ctx context.Context, id string, o CreateOptions,
 	}
 	defer m.close()
 	err = m.run(ctx)
-	if err == nil && !run {
+	if err == nil && !p.opts.run {
 		err = os.Rename(dir.path(makingFifo), dir.path(startFifo))
 	}
 	if err != nil {
-		return nil, errors.Join(err, m.undo(ctx, p.spec))
+		uerr := m.undo(ctx, p.spec)
+		return nil, m.stillborn && uerr == nil, errors.Join(err, uerr)
 	}
-	return &Container{rt: r, id: id, dir: &stateDir{dir: dir.dir}, init: &Process{child: m.child}, notify: m.takeNotify()}, nil
+	return &Container{rt: r, id: id, dir: &stateDir{dir: dir.dir}, init: &Process{child: m.child}, notify: m.takeNotify()}, false, nil
 }
 
 // undo removes what a failed plan has made. It does so even when ctx has ended.

@@ -40,31 +40,41 @@ func (c *Container) exec(ctx context.Context, o ExecOptions) (*Process, error) {
 	if err := checkOptions(o.Process, o.Stdio, o.PidFile); err != nil {
 		return nil, err
 	}
+	p, stillborn, err := c.execIn(ctx, o, false)
+	if stillborn {
+		p, _, err = c.execIn(ctx, o, true)
+	}
+	return p, err
+}
+
+// execIn is an exec whose init moves itself into the container's cgroup, or is born there.
+func (c *Container) execIn(ctx context.Context, o ExecOptions, moved bool) (p *Process, stillborn bool, err error) {
 	rec, err := c.reload()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := c.mayExec(rec, o.IgnorePaused); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	spec, err := c.Spec()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	target, err := openProcess(rec)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	m, err := c.execRunner(ctx, rec, spec, o, target)
+	m, err := c.execRunner(ctx, rec, spec, o, target, moved)
 	if err != nil {
 		target.Close()
-		return nil, err
+		return nil, false, err
 	}
 	defer m.close()
 	if err := m.run(ctx); err != nil {
-		return nil, errors.Join(err, m.removePidFile())
+		perr := m.removePidFile()
+		return nil, m.stillborn && perr == nil, errors.Join(err, perr)
 	}
-	return &Process{child: m.child}, nil
+	return &Process{child: m.child}, false, nil
 }
 
 func (c *Container) mayExec(rec *record, ignorePaused bool) error {
@@ -94,14 +104,14 @@ func openProcess(rec *record) (*os.File, error) {
 	return f, nil
 }
 
-func (c *Container) execRunner(ctx context.Context, rec *record, spec *specs.Spec, o ExecOptions, target *os.File) (*runner, error) {
+func (c *Container) execRunner(ctx context.Context, rec *record, spec *specs.Spec, o ExecOptions, target *os.File, moved bool) (*runner, error) {
 	facts, err := c.rt.facts(ctx, c.rt.seccompCache())
 	if err != nil {
 		return nil, err
 	}
 	po := planOptions{
 		id: c.id, bundle: rec.Bundle, root: c.rt.root, run: true, noNewKeyring: rec.NoNewKeyring, preserve: len(o.PreserveFiles),
-		pidFile: o.PidFile, pidFDSocket: o.PidFDSocket,
+		pidFile: o.PidFile, pidFDSocket: o.PidFDSocket, moved: moved,
 	}
 	if rec.Cgroup != nil {
 		if u := rec.Cgroup.Unit; u != nil && u.User && !facts.caller.hostRoot() {
@@ -123,7 +133,11 @@ func (c *Container) execRunner(ctx context.Context, rec *record, spec *specs.Spe
 			return nil, err
 		}
 	}
-	comp, err := compileExec(spec, o.Process, rec, facts, po, c.rt.warn)
+	warn := c.rt.warn
+	if moved { // what there is to warn of was said
+		warn = func(string) {}
+	}
+	comp, err := compileExec(spec, o.Process, rec, facts, po, warn)
 	if err != nil {
 		return nil, err
 	}

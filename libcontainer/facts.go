@@ -40,14 +40,14 @@ func (r *Runtime) facts(ctx context.Context, cache string) (*hostFacts, error) {
 	f.joined = func(path string) (joinedUser, error) { return r.joinedUser(ctx, path) }
 	f.noCgroup = host.Denied
 	f.resctrl = r.resctrl
-	f.seccomp = func(s *specs.LinuxSeccomp) (*seccompProgram, error) {
+	f.seccomp = func(s *specs.LinuxSeccomp, warn func(string)) (*seccompProgram, error) {
 		p, warnings, err := seccomp.Compile(s, cache)
 		if err != nil {
 			return nil, err
 		}
 		for _, w := range warnings {
 			if !w.Routine {
-				r.warn(w.String())
+				warn(w.String())
 			}
 		}
 		return &seccompProgram{filter: p.Filter, flags: p.Flags, listener: p.Listener}, nil

@@ -136,7 +136,7 @@ func (o hostOpenCgroup) Fields() []nsenter.Field {
 	return []nsenter.Field{{Name: "first", Value: o.First}, {Name: "count", Value: o.Count}}
 }
 
-// hostOpenUnified opens the file by which the init of an exec moves itself into the version 2 cgroup, when it is not born there.
+// hostOpenUnified opens the file by which the init moves itself into the version 2 cgroup, when it is not born there.
 type hostOpenUnified struct{ Slot nsenter.Slot }
 
 // OpName implements nsenter.Op.

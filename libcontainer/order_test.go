@@ -150,7 +150,7 @@ func TestSeccompPosition(t *testing.T) {
 func TestBornInCgroup(t *testing.T) {
 	plans := 0
 	for _, c := range planCases {
-		if c.layout != "v2" {
+		if c.layout != "v2" || c.opts.moved {
 			continue
 		}
 		plans++
@@ -168,6 +168,31 @@ func TestBornInCgroup(t *testing.T) {
 	}
 	if plans < 5 {
 		t.Errorf("only %d plans", plans)
+	}
+}
+
+// An init that is not born in its cgroup enters it first of all: what it forks or mounts later is of that cgroup, and limits are there before.
+func TestMovedFirst(t *testing.T) {
+	plans := 0
+	for _, c := range planCases {
+		if !c.opts.moved {
+			continue
+		}
+		plans++
+		p := mustCompile(t, c.layout, testSpec(c.change), c.opts)
+		spawn := first(p, is[hostSpawn])
+		if p.Items[spawn].Op.(hostSpawn).Cgroup {
+			t.Errorf("%s: the process is cloned into the cgroup", c.name)
+		}
+		if n := first(p, is[hostOpenUnified]); n < 0 || n > spawn {
+			t.Errorf("%s: the file for the cgroup is opened at step %d, the process stands at %d", c.name, n, spawn)
+		}
+		if join, begin := first(p, is[nsenter.CgroupJoin]), first(p, anyInit); join < 0 || join != begin {
+			t.Errorf("%s: the init joins its cgroup at step %d, and begins at %d", c.name, join, begin)
+		}
+	}
+	if plans == 0 {
+		t.Error("no plans")
 	}
 }
 

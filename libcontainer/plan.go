@@ -23,6 +23,7 @@ func (c *compiler) planCreate() {
 	c.makeRdt()           // host: a group of the caches and memory bandwidth
 	c.spawn()             // host
 	c.limitCgroup()       // host: copy of the configuration, version 1 directories, limits, while the init begins
+	c.enterUnified()      // init: version 2, when it was not born there
 	c.earlyMounts()       // init: filesystems with id mappings, which a container's root may not make
 	c.joinNamespaces()    // init: non-user namespaces, as the caller's root
 	c.userNamespace()     // init, host: maps

@@ -177,6 +177,21 @@ func (c *compiler) makeCgroup() {
 		c.add("linux.resources", hostLimitCgroup{c.cgroup.writes})
 		c.delegateCgroup()
 	}
+	if c.cgroup.born() && c.opts.moved {
+		c.openUnified("linux.cgroupsPath")
+	}
+}
+
+// openUnified opens the file by which the init moves itself into its version 2 cgroup, instead of being born there.
+func (c *compiler) openUnified(because string) {
+	c.unified = c.slot()
+	c.add(because, hostOpenUnified{c.unified})
+}
+
+func (c *compiler) enterUnified() {
+	if c.unified != nsenter.NoSlot {
+		c.joinTasks(c.unified, 1)
+	}
 }
 
 // limitCgroup makes the version 1 directories and writes the limits while the init is busy with its first mounts, which do not count much. A unit
@@ -225,10 +240,12 @@ func (c *compiler) openCgroup() {
 		c.tasks = c.slotRange(n)
 		c.add("linux.cgroupsPath", hostOpenCgroup{First: c.tasks, Count: n})
 	}
-	// On the processors where it is to begin, the cgroup may not let it be.
-	if c.cgroup.born() && c.initialCPUs() != "" {
-		c.unified = c.slot()
-		c.add("process.execCPUAffinity.initial", hostOpenUnified{c.unified})
+	switch {
+	case !c.cgroup.born():
+	case c.initialCPUs() != "": // on the processors where it is to begin, the cgroup may not let it be
+		c.openUnified("process.execCPUAffinity.initial")
+	case c.opts.moved:
+		c.openUnified("linux.cgroupsPath")
 	}
 }
 
@@ -239,9 +256,7 @@ func (c *compiler) enterCgroup() {
 		return
 	}
 	c.joinTasks(c.tasks, c.cgroup.joined())
-	if c.unified != nsenter.NoSlot {
-		c.joinTasks(c.unified, 1)
-	}
+	c.enterUnified()
 }
 
 // adjust is what the host does to the process from outside as soon as there is one.

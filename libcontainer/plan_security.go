@@ -21,7 +21,7 @@ func (c *compiler) compileProcess() {
 	}
 	c.compileCapabilities()
 	if s := c.linux().Seccomp; s != nil {
-		p, err := c.facts.seccomp(s)
+		p, err := c.facts.seccomp(s, c.warn)
 		if err != nil {
 			c.errs = append(c.errs, err)
 			return

@@ -43,7 +43,7 @@ func testFacts(t testing.TB, layout string) *hostFacts {
 		caps:    1<<41 - 1,
 		cgroups: cgroups.NewHost(h...),
 		systemd: manager,
-		seccomp: func(*specs.LinuxSeccomp) (*seccompProgram, error) {
+		seccomp: func(*specs.LinuxSeccomp, func(string)) (*seccompProgram, error) {
 			return &seccompProgram{filter: make([]byte, 64)}, nil
 		},
 		resctrl: func() (*resctrl.FS, error) { return &resctrl.FS{Dir: "/sys/fs/resctrl"}, nil },
@@ -86,6 +86,9 @@ var planCases = []struct {
 	{name: "default-v1", layout: "v1"},
 	{name: "default-v2", layout: "v2"},
 	{name: "run-v2", layout: "v2", opts: planOptions{id: "web", bundle: "/bundle", run: true}},
+	{name: "moved-v2", layout: "v2", opts: planOptions{id: "web", bundle: "/bundle", moved: true}, change: func(s *specs.Spec) {
+		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.CgroupNamespace})
+	}},
 	{name: "no-pivot", layout: "v1", opts: planOptions{id: "web", bundle: "/bundle", noPivot: true}},
 	{name: "terminal", layout: "v2", change: func(s *specs.Spec) {
 		s.Process.Terminal = true

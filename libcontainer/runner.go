@@ -38,6 +38,8 @@ type runner struct {
 	waiting   bool          // the init waits to be started
 	foreign   bool          // the cgroup is somebody else's: nobody in it is to be killed
 	undoRdt   func() error  // takes the resctrl group back
+	heard     bool          // the init has reported something
+	stillborn bool          // see diedAtBirth
 	hooks     bool          // a hook has been reached: poststop hooks belong to the undoing
 }
 
@@ -59,25 +61,28 @@ func (r *runner) run(ctx context.Context) error {
 			}
 		}
 		if err != nil {
-			return errors.Join(r.blameMemory(r.c.explain(err)), r.killChild())
+			return r.failed(err)
 		}
 	}
 	return nil
 }
 
-// blameMemory names the limit when it was the kernel's memory killer that ended the init, or, for one that is born in the limited
-// cgroup, when there was not even enough to execute it.
-func (r *runner) blameMemory(err error) error {
-	if !r.outOfMemory(err) {
-		return err
+// failed words the failure of a step and ends the init.
+func (r *runner) failed(err error) error {
+	oom := r.outOfMemory(err)
+	r.stillborn = !oom && r.diedAtBirth(err)
+	if err = r.c.explain(err); oom {
+		err = fmt.Errorf("linux.resources.memory.limit: too little memory for the container to start: %w", err)
 	}
-	return fmt.Errorf("linux.resources.memory.limit: too little memory for the container to start: %w", err)
+	return errors.Join(err, r.killChild())
 }
 
 // statusNoExec is how a child of the Go runtime ends that could not be executed. That normally comes with the errno; in a cgroup without any memory
 // there is not even a pipe's buffer to send it through.
 const statusNoExec = 253
 
+// outOfMemory tells whether it was the kernel's memory killer that ended the init, or, for one that is born in the limited cgroup, whether there
+// was not even enough to execute it.
 func (r *runner) outOfMemory(err error) bool {
 	res := r.c.linux().Resources
 	if r.cgroup == nil || res == nil || res.Memory == nil || res.Memory.Limit == nil {
@@ -118,7 +123,7 @@ func (r *runner) next(ctx context.Context, index int) error {
 		return fmt.Errorf("init reports step %d of the plan, expected %d", e.Index, index)
 	}
 	closeFiles(r.event.Files)
-	r.event = e
+	r.event, r.heard = e, true
 	r.waiting = e.Kind == nsenter.EventCreated
 	return nil
 }

@@ -32,8 +32,35 @@ func TestBlameMemory(t *testing.T) {
 		{limited, errors.New("other"), "other"},
 	} {
 		r := &runner{c: &compiler{spec: c.spec}, cgroup: cgroups.Open(cgroups.Record{})}
-		if got := r.blameMemory(c.err); got.Error() != c.want {
+		if got := r.failed(c.err); got.Error() != c.want {
 			t.Errorf("%v, want %s", got, c.want)
+		}
+	}
+}
+
+// Only an init that was cloned into its cgroup and killed before its first report is made once more.
+func TestStillborn(t *testing.T) {
+	killed := &nsenter.DeathError{Status: unix.WaitStatus(unix.SIGKILL)}
+	v2 := cgroups.Record{Dirs: []cgroups.Dir{{Version: 2, MountPoint: "/sys/fs/cgroup", Path: "/a"}}}
+	v1 := cgroups.Record{Dirs: []cgroups.Dir{{Version: 1, MountPoint: "/sys/fs/cgroup/pids", Path: "/a"}}}
+	for _, c := range []struct {
+		name    string
+		at      cgroups.Record
+		unified nsenter.Slot
+		heard   bool
+		err     error
+		want    bool
+	}{
+		{"killed at birth", v2, nsenter.NoSlot, false, killed, true},
+		{"killed later", v2, nsenter.NoSlot, true, killed, false},
+		{"not cloned into a cgroup", v1, nsenter.NoSlot, false, killed, false},
+		{"moved itself", v2, 3, false, killed, false},
+		{"ended by itself", v2, nsenter.NoSlot, false, &nsenter.DeathError{Status: unix.WaitStatus(1 << 8)}, false},
+		{"something else", v2, nsenter.NoSlot, false, errors.New("other"), false},
+	} {
+		r := &runner{c: &compiler{spec: testSpec(nil), cgroup: cgroupPlan{record: c.at}, unified: c.unified}, heard: c.heard}
+		if err := r.failed(c.err); r.stillborn != c.want || err.Error() != c.err.Error() {
+			t.Errorf("%s: %t, want %t; error %q", c.name, r.stillborn, c.want, err)
 		}
 	}
 }

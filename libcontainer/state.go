@@ -54,13 +54,14 @@ type record struct {
 	NoNewKeyring bool `json:"noNewKeyring,omitempty"`
 	Preserve     int  `json:"preserve,omitempty"`
 	Notify       bool `json:"notify,omitempty"`
+	Moved        bool `json:"moved,omitempty"`
 	// Poststop tells whether there are hooks to run after the end, which are in the configuration.
 	Poststop bool `json:"poststop,omitempty"`
 }
 
 func (r *record) planOptions() planOptions {
 	return planOptions{
-		id: r.ID, bundle: r.Bundle, noPivot: r.NoPivot, noNewKeyring: r.NoNewKeyring, preserve: r.Preserve,
+		id: r.ID, bundle: r.Bundle, noPivot: r.NoPivot, noNewKeyring: r.NoNewKeyring, preserve: r.Preserve, moved: r.Moved,
 	}
 }
 

@@ -40,6 +40,7 @@ func (r *record) encode() []byte {
 	j.flag("noNewKeyring", r.NoNewKeyring)
 	j.number("preserve", int64(r.Preserve))
 	j.flag("notify", r.Notify)
+	j.flag("moved", r.Moved)
 	j.flag("poststop", r.Poststop)
 	j.end()
 	return j.b
