@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // An engineCommand is what the command in an engine's config does.
@@ -171,9 +172,10 @@ func (e *engineRun) runAndStop(want engineCommand) (string, int) {
 		path, text := want.made(e)
 		e.until("file "+path, func() bool { return exists(path) && e.read(path) == text })
 	}
-	if want.stops != "KILL" { // a shell that has set its trap waits for something
-		e.until("a child of the container's process", func() bool {
-			return slices.ContainsFunc(processes(), func(p process) bool { return p.ppid == pid })
+	if want.stops == "TERM" { // the first process of a pid namespace does not get a signal that it has no handler for
+		e.until("the trap of the container's process", func() bool {
+			caught, err := strconv.ParseUint(e.statusField(pid, "SigCgt"), 16, 64)
+			return err == nil && caught&(1<<(unix.SIGTERM-1)) != 0
 		})
 	}
 	e.kill(want.stops).ok()
