@@ -1,13 +1,14 @@
 package libcontainer
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/minirun/minirun/cgroups"
 )
 
 // A container of a user who may not make cgroups has none. Its processes are then those of its pid namespace or, without one of its own, what
@@ -22,10 +23,17 @@ func (r *record) members() ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
+	pids := descendants(all, r.Pid)
 	if r.ownProcesses() {
-		return r.sameNamespace(all)
+		if pids, err = r.sameNamespace(all); err != nil {
+			return nil, err
+		}
 	}
-	return descendants(all, r.Pid), nil
+	// The number of a first process that has ended meanwhile may lead to another namespace, the host's for one.
+	if alive, err := r.alive(); !alive {
+		return nil, err
+	}
+	return pids, nil
 }
 
 // sameNamespace picks the processes in the pid namespace of the container's first process. Of those below it there is none that is not a
@@ -96,17 +104,7 @@ func (r *record) signalMembers(sig unix.Signal) error {
 	if sig == unix.SIGKILL && r.ownProcesses() {
 		return ignoreNotRunning(r.signal(sig)) // the others end with it
 	}
-	pids, err := r.members()
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, pid := range pids {
-		if err := unix.Kill(pid, sig); err != nil && !errors.Is(err, unix.ESRCH) {
-			errs = append(errs, fmt.Errorf("send %s to process %d: %w", unix.SignalName(sig), pid, err))
-		}
-	}
-	return errors.Join(errs...)
+	return cgroups.SignalListed(sig, r.members)
 }
 
 // ownProcesses tells whether the container's first process is process 1 of a pid namespace, whose end is that of all in it.
