@@ -312,7 +312,7 @@ func (c *container) pid() int {
 // until waits for a condition; it fails the test when it never holds.
 func (b *box) until(what string, holds func() bool) {
 	b.Helper()
-	for deadline := time.Now().Add(scaled(20 * time.Second)); !holds(); time.Sleep(scaled(5 * time.Millisecond)) {
+	for deadline := time.Now().Add(patience()); !holds(); time.Sleep(scaled(5 * time.Millisecond)) {
 		if time.Now().After(deadline) {
 			b.Fatalf("never seen: %s", what)
 		}

@@ -111,7 +111,7 @@ func TestDebianScript(t *testing.T) {
 		(echo 1 >/proc/sys/kernel/sysrq) 2>/dev/null || echo "sysctl refused"
 		# signals
 		trap 'echo "got USR1"' USR1; kill -USR1 $$; sleep 0.1 & wait $! && echo waited
-		(trap 'exit 42' TERM; while :; do sleep 0.05; done) & sleep 0.3; kill $!; wait $! || echo "code $?"
+		(trap 'exit 42' TERM; : >/dev/shm/set; while :; do sleep 0.05; done) & until [ -e /dev/shm/set ]; do sleep 0.05; done; kill $!; wait $! || echo "code $?"
 		# time and locale
 		date -d @0 -u +%F; printf '%s\n' "ä" | wc -m
 	`), namespace(specs.NetworkNamespace, ""))

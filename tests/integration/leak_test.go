@@ -16,7 +16,7 @@ import (
 // checkLeaks fails the test when it left a process, a cgroup, a mount or a
 // state file behind, and removes what it finds so that other tests go on.
 func (b *box) checkLeaks() {
-	deadline := time.Now().Add(scaled(3 * time.Second))
+	deadline := time.Now().Add(patience() / 3)
 	for {
 		problems := b.leaks(false)
 		if len(problems) == 0 {

@@ -42,6 +42,14 @@ func scaled(d time.Duration) time.Duration {
 	return d
 }
 
+// patience is how long something is waited for that must come. It is long, for a machine with much else to do.
+func patience() time.Duration {
+	if inVM() {
+		return 6 * time.Minute
+	}
+	return time.Minute
+}
+
 // rounds returns how often a loop runs: normal on a real machine, few in an
 // emulated one.
 func rounds(normal, few int) int {

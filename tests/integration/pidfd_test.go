@@ -15,7 +15,7 @@ import (
 // receivePidFD takes one pidfd from a listener, and returns the process that it stands for.
 func (b *box) receivePidFD(l *net.UnixListener) int {
 	b.Helper()
-	if err := l.SetDeadline(time.Now().Add(scaled(20 * time.Second))); err != nil {
+	if err := l.SetDeadline(time.Now().Add(patience())); err != nil {
 		b.Fatal(err)
 	}
 	conn, err := l.AcceptUnix()

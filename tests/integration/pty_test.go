@@ -80,7 +80,7 @@ func (p *pty) write(text string) {
 func (p *pty) expect(parts ...string) {
 	p.b.Helper()
 	for _, part := range parts {
-		if !p.sees(part, scaled(20*time.Second)) {
+		if !p.sees(part, patience()) {
 			p.b.Fatalf("%q never seen on the terminal, but:\n%s", part, p.seen.String())
 		}
 	}

@@ -20,7 +20,7 @@ import (
 )
 
 // patience bounds how long a condition that must come true is waited for. Emulated machines are slow.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 func TestMain(m *testing.M) {
 	if os.Geteuid() != 0 {
