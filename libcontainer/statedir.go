@@ -143,9 +143,12 @@ func (d *stateDir) writeFile(name string, content []byte) error {
 	return d.commitFile(name)
 }
 
+// staged is where a file's next content is.
+func (d *stateDir) staged(name string) string { return d.path("." + name) }
+
 // stageFile is the part of writeFile that may fail for want of space: nothing is replaced yet.
 func (d *stateDir) stageFile(name string, content []byte) error {
-	temp := d.path("." + name)
+	temp := d.staged(name)
 	fd, err := unix.Open(temp, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return fmt.Errorf("state directory: open %s: %w", temp, err)
@@ -162,7 +165,7 @@ func (d *stateDir) stageFile(name string, content []byte) error {
 
 // commitFile puts the staged file in the place of the old one.
 func (d *stateDir) commitFile(name string) error {
-	temp := d.path("." + name)
+	temp := d.staged(name)
 	if err := unix.Rename(temp, d.path(name)); err != nil {
 		return fmt.Errorf("state directory: rename %s: %w", temp, err)
 	}
@@ -171,8 +174,8 @@ func (d *stateDir) commitFile(name string) error {
 
 // dropStaged removes a staged file.
 func (d *stateDir) dropStaged(name string) error {
-	if err := unix.Unlink(d.path("." + name)); err != nil {
-		return fmt.Errorf("state directory: remove %s: %w", d.path("."+name), err)
+	if err := unix.Unlink(d.staged(name)); err != nil {
+		return fmt.Errorf("state directory: remove %s: %w", d.staged(name), err)
 	}
 	return nil
 }

@@ -19,6 +19,8 @@ const resourcesFile = "resources.json"
 type inForce struct {
 	Resources *specs.LinuxResources `json:"resources,omitempty"`
 	IntelRdt  *specs.LinuxIntelRdt  `json:"intelRdt,omitempty"`
+	// Change is what the last update asked for. It is needed when that one never ended: see finishUpdate.
+	Change *inForce `json:"change,omitempty"`
 }
 
 // UpdateOptions say what of a container's resources changes.
@@ -32,7 +34,8 @@ type UpdateOptions struct {
 }
 
 // Update changes the resources of a container that has not ended, all of them or none: when a value is refused, those of before are in
-// force again, and the error (a *cgroups.FieldError) names the field, the file and the value. Spec tells the new ones from then on.
+// force again, and the error (a *cgroups.FieldError) names the field, the file and the value. Spec tells the new ones from then on. An update
+// whose program was killed is finished first.
 // ErrNotRunning: the container has ended.
 func (c *Container) Update(ctx context.Context, o UpdateOptions) error {
 	return c.locked(ctx, "update", func(rec *record) error {
@@ -43,24 +46,55 @@ func (c *Container) Update(ctx context.Context, o UpdateOptions) error {
 		if status == specs.StateStopped {
 			return ErrNotRunning
 		}
-		spec, err := c.Spec()
-		if err != nil {
+		if err := c.finishUpdate(ctx, rec); err != nil {
 			return err
 		}
-		return c.update(ctx, rec, spec, o)
+		return c.update(ctx, rec, o)
 	})
 }
 
+// finishUpdate does what an update was about to do when its program was killed: the staged file is still there, and any of the changes may
+// have reached the kernel. To do them all once more is what brings kernel and state together; what was there before is not known. One that
+// is refused is given up.
+func (c *Container) finishUpdate(ctx context.Context, rec *record) error {
+	text, err := os.ReadFile(c.dir.staged(resourcesFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var next inForce
+	if json.Unmarshal(text, &next) != nil || next.Change == nil {
+		return nil // it was killed while it wrote this: nothing is changed yet, and the next one overwrites it
+	}
+	err = c.update(ctx, rec, UpdateOptions{Resources: next.Change.Resources, IntelRdt: next.Change.IntelRdt})
+	if err != nil && ctx.Err() != nil {
+		return errors.Join(err, c.dir.stageFile(resourcesFile, text))
+	}
+	if err != nil {
+		c.rt.warn("update: an earlier one was interrupted and cannot be finished; some of its limits may be in force: " + err.Error())
+	}
+	return nil
+}
+
 // update prepares the new state before it touches the cgroup, so that all that can fail afterwards is a rename.
-func (c *Container) update(ctx context.Context, rec *record, spec *specs.Spec, o UpdateOptions) error {
+func (c *Container) update(ctx context.Context, rec *record, o UpdateOptions) error {
+	spec, err := c.Spec()
+	if err != nil {
+		return err
+	}
 	var old inForce
 	if l := spec.Linux; l != nil {
-		old = inForce{l.Resources, l.IntelRdt}
+		old = inForce{Resources: l.Resources, IntelRdt: l.IntelRdt}
 	}
 	if err := checkRdtUpdate(rec, o.IntelRdt); err != nil {
 		return err
 	}
-	next := inForce{mergeResources(old.Resources, o.Resources), old.IntelRdt}
+	next := inForce{
+		Resources: mergeResources(old.Resources, o.Resources), IntelRdt: old.IntelRdt,
+		Change: &inForce{Resources: o.Resources, IntelRdt: o.IntelRdt},
+	}
 	if o.IntelRdt != nil {
 		next.IntelRdt = mergeRdt(old.IntelRdt, o.IntelRdt)
 	}

@@ -5,7 +5,6 @@ package integration
 import (
 	"encoding/json"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -240,23 +239,15 @@ func TestUpdateAtOnce(t *testing.T) {
 	for range calls {
 		equal(b, "exit code", <-done, 0)
 	}
-	var kept struct {
-		Resources specs.LinuxResources `json:"resources"`
-	}
-	text, err := os.ReadFile(filepath.Join(b.state, c.id, "resources.json"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := json.Unmarshal(text, &kept); err != nil {
-		b.Fatal(err)
-	}
-	equal(b, "pids.max", c.knob("pids", "pids.max", "pids.max"), strconv.FormatInt(*kept.Resources.Pids.Limit, 10))
+	kept := c.resourcesInForce()
+	equal(b, "pids.max", c.knob("pids", "pids.max", "pids.max"), strconv.FormatInt(*kept.Pids.Limit, 10))
 	if !pureV2() {
-		equal(b, "cpu.shares", c.knob("cpu", "cpu.shares", ""), strconv.FormatUint(*kept.Resources.CPU.Shares, 10))
+		equal(b, "cpu.shares", c.knob("cpu", "cpu.shares", ""), strconv.FormatUint(*kept.CPU.Shares, 10))
 	}
 }
 
-// A runtime killed in the middle of an update leaves a container that the next update finds as it is, and that can be deleted.
+// A runtime killed in the middle of an update leaves a container that the next update finds as it is, and that can be deleted. Whatever the next
+// one is of, kernel and state agree after it.
 func TestRuntimeKilledDuringUpdate(t *testing.T) {
 	b := newBox(t)
 	c := b.sleeper(limited())
@@ -268,11 +259,68 @@ func TestRuntimeKilledDuringUpdate(t *testing.T) {
 		cmd.Process.Kill()
 		b.waitCommand(cmd)
 		equal(b, "status", c.state().Status, "running")
+		c.update("--cpu-period", "100000").ok()
+		kept := c.resourcesInForce()
+		equal(b, "pids.max in force, kept", c.knob("pids", "pids.max", "pids.max"), strconv.FormatInt(*kept.Pids.Limit, 10))
+		equal(b, "memory in force, kept", c.knob("memory", "memory.limit_in_bytes", "memory.max"), strconv.FormatInt(*kept.Memory.Limit, 10))
+		if b.Failed() {
+			b.Fatalf("after %d updates", i+1)
+		}
 	}
 	c.update("--pids-limit", "100", "--memory", "64m", "--memory-swap", "96m", "--cpu-share", "512").ok()
 	equal(b, "limits", c.limits(), byVersion(
 		"67108864 | 33554432 | 100663296 | 512 | 50000 | 100000 | 0 | 100",
 		"67108864 | 33554432 | 33554432 | 59 | 50000 100000 | 50000 100000 | 0 | 100"))
+}
+
+// An update that was killed between its changes and the state is finished by the next one. The files of the state directory are put as it
+// leaves them: the state is that of the update before, the new one is staged.
+func TestUpdateInterrupted(t *testing.T) {
+	b := newBox(t)
+	c := b.sleeper(limited())
+	kept := filepath.Join(b.state, c.id, "resources.json")
+	staged := filepath.Join(b.state, c.id, ".resources.json")
+	c.update("--pids-limit", "50").ok()
+	before := b.read(kept)
+	c.update("--pids-limit", "60", "--memory", "48m").ok()
+	after := b.read(kept)
+	b.write(kept, before, 0o600)
+	b.write(staged, after, 0o600)
+
+	c.update("--cpu-share", "600").ok().prints("")
+	want := byVersion(
+		"50331648 | 33554432 | 100663296 | 600 | 50000 | 100000 | 0 | 60",
+		"50331648 | 33554432 | 50331648 | 66 | 50000 100000 | 50000 100000 | 0 | 60")
+	equal(b, "limits", c.limits(), want)
+	now := c.resourcesInForce()
+	equal(b, "kept pids", *now.Pids.Limit, 60)
+	equal(b, "kept memory", *now.Memory.Limit, 48<<20)
+	equal(b, "kept shares", *now.CPU.Shares, 600)
+	equal(b, "staged file is left", exists(staged), false)
+
+	// Killed while it wrote the file: nothing has changed.
+	b.write(staged, after[:len(after)/2], 0o600)
+	c.update("--pids-limit", "61").ok()
+	equal(b, "kept pids", *c.resourcesInForce().Pids.Limit, 61)
+
+	// What was refused, or would have been, is no obstacle.
+	b.write(staged, strings.Replace(after, `"change":{"resources":{`, `"change":{"resources":{"unified":{"nope.max":"1"},`, 1), 0o600)
+	r := c.update("--pids-limit", "62").ok()
+	b.contains("warning", r.stderr, "an earlier one was interrupted and cannot be finished", "nope.max")
+	equal(b, "kept pids", *c.resourcesInForce().Pids.Limit, 62)
+	equal(b, "pids.max", c.knob("pids", "pids.max", "pids.max"), "62")
+}
+
+// resourcesInForce reads what the state keeps of updates.
+func (c *container) resourcesInForce() *specs.LinuxResources {
+	c.Helper()
+	var kept struct {
+		Resources specs.LinuxResources `json:"resources"`
+	}
+	if err := json.Unmarshal([]byte(c.read(filepath.Join(c.box.state, c.id, "resources.json"))), &kept); err != nil {
+		c.Fatal(err)
+	}
+	return &kept.Resources
 }
 
 // A limit of a controller that nothing has asked for so far.
