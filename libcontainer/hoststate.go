@@ -17,7 +17,7 @@ import (
 )
 
 func (o hostRecordState) run(_ context.Context, r *runner) error {
-	if err := r.dir.writeRecord(r.rec); err != nil {
+	if err := r.firstRecord(); err != nil {
 		return err
 	}
 	if o.Start == nsenter.NoSlot {
@@ -36,6 +36,14 @@ func (o hostRecordState) run(_ context.Context, r *runner) error {
 		r.slots[slot] = os.NewFile(uintptr(fd), path)
 	}
 	return nil
+}
+
+// firstRecord writes the state file before there is anything else. What it says of a resctrl group must hold whenever this program is killed.
+func (r *runner) firstRecord() error {
+	if err := r.lookAtRdt(); err != nil {
+		return err
+	}
+	return r.dir.writeRecord(r.rec)
 }
 
 // run keeps the configuration as it was: exec and poststop hooks take it from here.

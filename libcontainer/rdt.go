@@ -77,7 +77,21 @@ func (o hostMakeRdt) run(_ context.Context, r *runner) error {
 		return err
 	}
 	r.rec.Rdt, r.undoRdt = &g, undo
-	return nil
+	return r.dir.writeRecord(r.rec) // the place is the container's from now on
+}
+
+// lookAtRdt takes what is there already out of the state.
+func (r *runner) lookAtRdt() error {
+	if r.rec.Rdt == nil {
+		return nil
+	}
+	fs, err := r.rt.resctrl()
+	if err != nil {
+		return fieldError("linux.intelRdt", err)
+	}
+	g, err := fs.Look(*r.rec.Rdt)
+	r.rec.Rdt = &g
+	return err
 }
 
 // hostJoinRdt moves the process into the resctrl group.

@@ -105,7 +105,7 @@ func (r *Runtime) restore(ctx context.Context, id string, o *RestoreOptions) (*C
 
 func (m *restorer) restore(ctx context.Context, opts *criu.Options) error {
 	m.rec.Notify = slices.ContainsFunc(m.saved.Mounts, func(s savedMount) bool { return s.Name == notifyName })
-	if err := m.dir.writeRecord(m.rec); err != nil {
+	if err := m.firstRecord(); err != nil {
 		return err
 	}
 	if err := m.dir.writeFile(configFile, m.raw); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/minirun/minirun/cgroups/resctrl"
 	"github.com/minirun/minirun/libcontainer/internal/criu"
+	"github.com/minirun/minirun/nsenter"
 	"github.com/minirun/minirun/specs"
 )
 
@@ -26,7 +27,7 @@ func TestRestoreEntersRdt(t *testing.T) {
 	cfg := &specs.LinuxIntelRdt{Schemata: []string{"L3:0=1"}}
 	g := fs.Place(cfg, "web")
 	m := &restorer{criu: criu.Prepare(program), runner: runner{
-		rt: &Runtime{rdt: fs}, rec: &record{}, c: &compiler{rdt: &g, spec: &specs.Spec{Linux: &specs.Linux{IntelRdt: cfg}}},
+		rt: &Runtime{rdt: fs}, rec: &record{}, dir: newStateDir(t), c: &compiler{rdt: &g, spec: &specs.Spec{Linux: &specs.Linux{IntelRdt: cfg}}},
 	}}
 	if err := m.criu.Start(); err != nil {
 		t.Fatal(err)
@@ -46,5 +47,47 @@ func TestRestoreEntersRdt(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "web")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the group is still there: %v", err)
+	}
+}
+
+// A runtime that is killed leaves a state that tells its group from one that was there before, at every moment.
+func TestRdtRecordedFirst(t *testing.T) {
+	fs := &resctrl.FS{Dir: t.TempDir(), Mkdir: func(path string) error {
+		return errors.Join(os.Mkdir(path, 0o700), os.WriteFile(filepath.Join(path, "tasks"), nil, 0o600),
+			os.WriteFile(filepath.Join(path, "schemata"), []byte("L3:0=1\n"), 0o600))
+	}, Rmdir: os.RemoveAll}
+	cfg := &specs.LinuxIntelRdt{Schemata: []string{"L3:0=1"}}
+	stranger := filepath.Join(fs.Dir, "theirs")
+	if err := fs.Mkdir(stranger); err != nil {
+		t.Fatal(err)
+	}
+	for id, own := range map[string]bool{"theirs": false, "ours": true} {
+		g := fs.Place(cfg, id)
+		r := &runner{rt: &Runtime{rdt: fs}, rec: &record{Version: stateVersion, Rdt: &g}, dir: newStateDir(t)}
+		steps := []hostOp{
+			hostRecordState{Start: nsenter.NoSlot, Result: nsenter.NoSlot},
+			hostMakeRdt{Group: g, Config: cfg},
+		}
+		for i, step := range steps {
+			if err := step.run(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			rec, err := r.dir.readRecord()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rec.Rdt.Own != own || rec.Rdt.Pending != (i == 0) {
+				t.Errorf("%s: after %s the state has %+v", id, step.OpName(), rec.Rdt)
+			}
+			if err := r.rt.removeRdt(rec); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := os.Stat(stranger); err != nil {
+				t.Fatalf("after %s: %v", step.OpName(), err)
+			}
+		}
+		if _, err := os.Stat(filepath.Join(fs.Dir, id)); errors.Is(err, os.ErrNotExist) != own {
+			t.Errorf("%s: %v", id, err)
+		}
 	}
 }

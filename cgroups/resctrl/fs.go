@@ -106,6 +106,15 @@ func (f *FS) status() string {
 	return ""
 }
 
+// exists tells whether there is a group.
+func (f *FS) exists(group string) (bool, error) {
+	_, err := os.Lstat(filepath.Join(f.Dir, group))
+	if errors.Is(err, unix.ENOENT) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // empty tells whether no task is in a group. One that does not exist has none.
 func (f *FS) empty(group string) (bool, error) {
 	text, err := os.ReadFile(filepath.Join(f.Dir, group, "tasks"))

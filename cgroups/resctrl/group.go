@@ -52,6 +52,29 @@ func (f *FS) Place(cfg *specs.LinuxIntelRdt, id string) Group {
 	return g
 }
 
+// Look returns what Place decided without the directories that are there already,
+// for a record that is written before Make: they are somebody else's, and Remove
+// leaves them alone even when the caller is killed before it knows what Make
+// made.
+func (f *FS) Look(g Group) (Group, error) {
+	var err error
+	if g.Own {
+		var there bool
+		there, err = f.exists(g.Name)
+		g.Own = !there
+	}
+	if g.Monitor != "" && err == nil {
+		var there bool
+		if there, err = f.exists(g.monitor()); there {
+			g.Monitor = ""
+		}
+	}
+	if err != nil {
+		return Group{}, &cgroups.FieldError{Field: field, Err: err}
+	}
+	return g, nil
+}
+
 // Make makes what Place decided, by the rules of the specification: a group that
 // is there already must have the schemata that are asked for, and is not changed;
 // a closID without schemata must be there. On success undo takes back what was
@@ -167,8 +190,9 @@ func (f *FS) Update(g Group, cfg *specs.LinuxIntelRdt) (undo func() error, err e
 
 // Remove removes what of the group goes with the container. Its processes, if
 // there are any, fall back to the default group. Of a Pending group those
-// directories go that have no process: others may be somebody else's. It is no
-// error if nothing is there.
+// directories go that have no process: others may be somebody else's. So may
+// empty ones that were there before; Look keeps them out. It is no error if
+// nothing is there.
 func (f *FS) Remove(g Group) error {
 	var err error
 	if g.Monitor != "" {

@@ -280,6 +280,34 @@ func TestMonitoringFails(t *testing.T) {
 	f.took("mkdir web", "rmdir web")
 }
 
+// What is there before Make is not in a record of before Make, and is not removed by it.
+func TestLook(t *testing.T) {
+	f := newFake(t)
+	cfg := parse(t, `{"enableMonitoring":true}`)
+	g := f.Place(cfg, "web")
+	if got, err := f.Look(g); err != nil || got != g {
+		t.Errorf("nothing there: %+v, %v, want %+v", got, err, g)
+	}
+	f.populate("web")
+	got, err := f.Look(g)
+	if want := (Group{Name: "web", Monitor: "web", Pending: true}); err != nil || got != want {
+		t.Errorf("with a group: %+v, %v, want %+v", got, err, want)
+	}
+	f.populate("web/mon_groups/web")
+	got, err = f.Look(g)
+	if want := (Group{Name: "web", Pending: true}); err != nil || got != want {
+		t.Errorf("with both: %+v, %v, want %+v", got, err, want)
+	}
+	if err := f.Remove(got); err != nil {
+		t.Fatal(err)
+	}
+	f.took()
+	f.file("plain", "")
+	if _, err := f.Look(f.Place(parse(t, `{"closID":"plain","enableMonitoring":true}`), "web")); err == nil {
+		t.Error("a group that is no directory has no error")
+	}
+}
+
 // A record from before Make cleans up what has no process.
 func TestRemovePending(t *testing.T) {
 	f := newFake(t)
