@@ -23,8 +23,9 @@ type Unit struct {
 	// Bus is the address by which a user's manager was found, for those who look
 	// for it later with another environment.
 	Bus string `json:"bus,omitempty"`
-	// Description is the unit's property of this name, which nobody else gives to
-	// a unit: it tells whether one with this name is the one that is meant.
+	// Description is the unit's property of this name, which must be one that
+	// nobody else gives to a unit: it tells whether one with this name is the one
+	// that is meant.
 	Description string `json:"description"`
 }
 

@@ -133,7 +133,7 @@ var planCases = []struct {
 		s.Linux.UIDMappings, s.Linux.GIDMappings = nil, nil
 	}},
 	{name: "systemd-v2", layout: "v2 systemd", change: func(s *specs.Spec) {
-		s.Annotations = map[string]string{"org.systemd.property.TimeoutStopSec": "3"}
+		s.Annotations = map[string]string{"org.systemd.property.TimeoutStopSec": "3", "org.systemd.property.Description": "'a shop'"}
 	}},
 	{name: "systemd-v1", layout: "v1 systemd", change: func(s *specs.Spec) {
 		s.Linux.CgroupsPath = "machine-a.slice:libpod:abc"
@@ -298,5 +298,30 @@ func TestPlanIsPure(t *testing.T) {
 		if a, b := text(mustCompile(t, c.layout, s, c.opts)), text(mustCompile(t, c.layout, s, c.opts)); a != b {
 			t.Errorf("%s: two compilations differ:\n%s", c.name, diff(a, b))
 		}
+	}
+}
+
+// A unit is known to be the container's by its description, whatever text an annotation gives to it.
+func TestUnitDescription(t *testing.T) {
+	compile := func(id, value string) (*compiler, error) {
+		s := testSpec(func(s *specs.Spec) { s.Annotations = map[string]string{"org.systemd.property.Description": value} })
+		o := planOptions{id: id, bundle: "/bundle", root: "/run/minirun"}
+		return compileCreate(s, testFacts(t, "v2 systemd"), o, func(string) {})
+	}
+	for _, id := range []string{"web", "db"} {
+		c, err := compile(id, "'minirun container /run/minirun/web'")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := "minirun container /run/minirun/web (minirun container /run/minirun/" + id + ")"
+		if got := c.cgroup.record.Unit.Description; got != want {
+			t.Errorf("the record has %q, want %q", got, want)
+		}
+		if !slices.Contains(c.cgroup.properties, systemd.Property{Name: "Description", Value: want}) {
+			t.Errorf("the unit has %v", c.cgroup.properties)
+		}
+	}
+	if _, err := compile("web", "uint32 5"); err == nil || err.Error() != "annotations[org.systemd.property.Description]: it is a text, in quotes" {
+		t.Errorf("a number: %v", err)
 	}
 }

@@ -80,10 +80,19 @@ func (c *compiler) compileUnit() {
 	if err != nil {
 		c.errs = append(c.errs, err)
 	}
-	for _, p := range extra {
-		if p.Name == "Description" {
-			c.cgroup.record.Unit.Description = fmt.Sprint(p.Value)
+	for i, p := range extra {
+		if p.Name != "Description" {
+			continue
 		}
+		text, ok := p.Value.(string)
+		if !ok {
+			c.fail("annotations["+systemd.AnnotationPrefix+p.Name+"]", "it is a text, in quotes")
+			continue
+		}
+		// The unit is still known by whose it is.
+		u := c.cgroup.record.Unit
+		u.Description = text + " (" + u.Description + ")"
+		extra[i].Value = u.Description
 	}
 	s := c.facts.systemd
 	if s.user {

@@ -214,7 +214,7 @@ func TestSystemdAnnotations(t *testing.T) {
 		}
 	})
 	c.create().ok()
-	c.properties(map[string]string{"TimeoutStopUSec": "7s", "Description": "hello", "CollectMode": "inactive"})
+	c.properties(map[string]string{"TimeoutStopUSec": "7s", "Description": "hello (minirun container " + filepath.Join(b.state, c.id) + ")", "CollectMode": "inactive"})
 	c.deleteForce()
 
 	for value, want := range map[string]string{
