@@ -1,10 +1,14 @@
 // Command minirun creates and runs containers from OCI bundles. Its command line is that of runc, so that engines can call it in
 // runc's place.
+//
+// It does not follow changes of the number of processors, for which the Go runtime would read /proc and the cgroups at its first opportunity: most
+// commands have ended by then.
+//
+//go:debug updatemaxprocs=0
 package main
 
 import (
 	"os"
-	"runtime"
 	"runtime/debug"
 )
 
@@ -18,7 +22,5 @@ var (
 func main() {
 	// A run takes milliseconds and some megabytes: collecting garbage would only cost time. Commands that live on turn it on again.
 	debug.SetGCPercent(-1)
-	// What takes time are system calls, one after the other, and the other processor is the init's: waking threads up only costs.
-	runtime.GOMAXPROCS(1)
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
