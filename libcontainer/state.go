@@ -88,8 +88,11 @@ func (d *stateDir) readRecord() (*record, error) {
 		return nil, err
 	}
 	r := &record{}
-	if err := json.Unmarshal(b, r); err != nil {
-		return nil, fmt.Errorf("state file %s: %w", d.path(stateFile), err)
+	if !r.decodePlain(b) {
+		r = &record{} // without what was read so far
+		if err := json.Unmarshal(b, r); err != nil {
+			return nil, fmt.Errorf("state file %s: %w", d.path(stateFile), err)
+		}
 	}
 	if r.Version > stateVersion {
 		return nil, fmt.Errorf("state file %s: version %d, this program knows up to %d", d.path(stateFile), r.Version, stateVersion)
