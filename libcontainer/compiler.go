@@ -83,6 +83,8 @@ type compiler struct {
 	tasks       nsenter.Slot // exec: first of the files of version 1 cgroups
 	unified     nsenter.Slot // of an init that is not born in its version 2 cgroup: cgroup.procs
 	exec        *execTarget  // nil for a create
+	ahead       bool         // the host side has answered at pointCgroup already
+	readyAhead  bool         // and at pointReady
 	errs        []error
 }
 

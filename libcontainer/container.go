@@ -84,7 +84,16 @@ func (c *Container) reload() (*record, error) {
 	return rec, err
 }
 
+// status is for who holds no lock.
 func (c *Container) status(rec *record) (specs.ContainerState, error) {
+	status, err := c.look(rec)
+	if status == specs.StateRunning && c.dir.has(runningFile) && c.dir.busy() {
+		status = specs.StateCreating // a file that a killed runtime has left does not count
+	}
+	return status, err
+}
+
+func (c *Container) look(rec *record) (specs.ContainerState, error) {
 	alive, err := rec.alive()
 	if err != nil {
 		return "", err
@@ -114,7 +123,7 @@ func (c *Container) status(rec *record) (specs.ContainerState, error) {
 // statusLocked is status for who holds the container's lock: nobody else can be making it, so one without a process is what a killed
 // runtime has left.
 func (c *Container) statusLocked(rec *record) (specs.ContainerState, error) {
-	status, err := c.status(rec)
+	status, err := c.look(rec)
 	if status == specs.StateCreating {
 		status = specs.StateStopped
 	}

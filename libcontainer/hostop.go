@@ -45,6 +45,15 @@ func (hostRecordPid) OpName() string { return "state.pid" }
 // Fields implements nsenter.Op.
 func (hostRecordPid) Fields() []nsenter.Field { return nil }
 
+// hostRunning ends the status "creating" of a run.
+type hostRunning struct{}
+
+// OpName implements nsenter.Op.
+func (hostRunning) OpName() string { return "state.running" }
+
+// Fields implements nsenter.Op.
+func (hostRunning) Fields() []nsenter.Field { return nil }
+
 // hostOpenNamespace opens a namespace to join and verifies that it is of the kind that it should be.
 type hostOpenNamespace struct {
 	Path string

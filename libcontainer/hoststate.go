@@ -21,7 +21,7 @@ func (o hostRecordState) run(_ context.Context, r *runner) error {
 		return err
 	}
 	if o.Start == nsenter.NoSlot {
-		return nil
+		return r.dir.touch(runningFile)
 	}
 	for slot, name := range map[nsenter.Slot]string{o.Start: makingFifo, o.Result: resultFifo} {
 		path := r.dir.path(name)
@@ -62,6 +62,10 @@ func (hostRecordPid) run(_ context.Context, r *runner) error {
 	}
 	r.rec.Pid, r.rec.StartTime = pid, ticks
 	return r.dir.writeRecord(r.rec)
+}
+
+func (hostRunning) run(_ context.Context, r *runner) error {
+	return os.Remove(r.dir.path(runningFile))
 }
 
 func (o hostAnnounce) run(_ context.Context, r *runner) error {

@@ -1,6 +1,7 @@
 package libcontainer
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,6 +50,7 @@ var orderRules = []struct {
 	{"ambient capabilities need the permitted and inheritable ones", isFinalCaps, is[nsenter.CapsAmbient]},
 	{"the program is looked for as the user who runs it", isFinalUser, is[nsenter.ProcLookup]},
 	{"no file of the host survives", is[nsenter.ProcClosefds], oneOf(is[nsenter.SyncCreated], is[nsenter.ProcExec])},
+	{"a run is no running container before its program is executed", is[nsenter.ProcExec], is[hostRunning]},
 	{"start hooks run when the container was started", is[nsenter.SyncCreated], isStartHook},
 }
 
@@ -193,6 +195,52 @@ func TestMovedFirst(t *testing.T) {
 	}
 	if plans == 0 {
 		t.Error("no plans")
+	}
+}
+
+// The host side may answer before it is asked. So that each question gets its own answer, and the descriptors that it expects, both must be in one
+// order, and no answer be missing. What the host side learns from a question it cannot have known before.
+func TestAnswers(t *testing.T) {
+	ahead := 0
+	for _, c := range planCases {
+		p := mustCompile(t, c.layout, testSpec(c.change), c.opts)
+		var questions, answers []bool // with descriptors?
+		files := false
+		for _, it := range p.Items {
+			switch op := it.Op.(type) {
+			case nsenter.SyncWait:
+				questions = append(questions, op.Into != nsenter.NoSlot)
+			case nsenter.SyncSend, nsenter.ConsoleOpen:
+				questions = append(questions, false)
+				if len(answers) >= len(questions) {
+					t.Errorf("%s: %s is answered before it was asked", c.name, it)
+				}
+			case nsenter.SeccompLoad:
+				if reports(op) {
+					questions = append(questions, false)
+				}
+			case hostOpenCgroup:
+				files = op.First == nsenter.NoSlot
+			case hostHookState:
+				files = true
+			case hostHook, hostMoveDevice, hostIDMap:
+				if op, ok := op.(hostHook); len(answers) >= len(questions) && !(ok && op.Kind == "poststart") {
+					t.Errorf("%s: %s does not wait for the init", c.name, it)
+				}
+			case hostAck:
+				answers = append(answers, files)
+				files = false
+				if len(answers) > len(questions) {
+					ahead++
+				}
+			}
+		}
+		if !slices.Equal(questions, answers) {
+			t.Errorf("%s: questions %v, answers %v", c.name, questions, answers)
+		}
+	}
+	if ahead == 0 {
+		t.Error("no plan has an answer before its question")
 	}
 }
 

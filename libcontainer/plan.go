@@ -23,6 +23,7 @@ func (c *compiler) planCreate() {
 	c.makeRdt()           // host: a group of the caches and memory bandwidth
 	c.spawn()             // host
 	c.limitCgroup()       // host: copy of the configuration, version 1 directories, limits, while the init begins
+	c.answerAhead()       // host: what the init will ask for
 	c.enterUnified()      // init: version 2, when it was not born there
 	c.earlyMounts()       // init: filesystems with id mappings, which a container's root may not make
 	c.joinNamespaces()    // init: non-user namespaces, as the caller's root
@@ -107,6 +108,11 @@ func (c *compiler) sync(because string, point uint32, into nsenter.Slot, host ..
 	c.add(because, nsenter.SyncWait{Point: point, Into: into})
 	c.items(host)
 	c.add(because, hostAck{})
+}
+
+// answered is a synchronisation point at which the answer is there before the question.
+func (c *compiler) answered(because string, point uint32, into nsenter.Slot) {
+	c.add(because, nsenter.SyncWait{Point: point, Into: into})
 }
 
 // step is one host step of a synchronisation point.

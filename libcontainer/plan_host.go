@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/minirun/minirun/nsenter"
 	"github.com/minirun/minirun/specs"
 )
@@ -17,11 +19,46 @@ func (c *compiler) recordState() {
 	c.add("id", hostRecordState{Start: c.startSlot, Result: c.resultSlot})
 }
 
+// answerAhead has the host side do what depends on nothing that the init does, while that is busy, and leave the answers in the socket: the init
+// does not wait at all, and the host side not for the init. The answers have to come in the order of the questions, so there must be no earlier one.
+func (c *compiler) answerAhead() {
+	if c.cgroup.record.Unit != nil || c.ns.fork || c.ns.made&unix.CLONE_NEWUSER != 0 || c.ordinaryUser() {
+		return
+	}
+	c.ahead = true
+	if c.cgroup.joined() > 0 {
+		c.items([]nsenter.Item{c.openTasks(), step("linux.cgroupsPath", hostAck{})})
+	}
+	h := c.hooks()
+	//nolint:staticcheck // deprecated, but still in use
+	hooks := len(h.Prestart) + len(h.CreateRuntime) + len(h.CreateContainer) + len(h.StartContainer)
+	if hooks > 0 || c.ns.own(unix.CLONE_NEWUSER) || c.rdt != nil || len(c.linux().NetDevices) > 0 || c.opts.pidFDSocket != "" {
+		return
+	}
+	c.readyAhead = true
+	c.items(append(c.readySteps(), step("ready", hostAck{})))
+}
+
 // ready is where everything stands but the change of the root. The host side has the last word before the container is on its own: limits that
 // need its rights, the hooks of the runtime's namespace, the state with the process id.
 func (c *compiler) ready() {
+	if c.readyAhead {
+		c.answered("ready", pointReady, nsenter.NoSlot)
+		return
+	}
+	steps := c.readySteps()
+	if len(steps) == 0 {
+		return
+	}
+	into := min(c.createState, c.startState)
+	if into == nsenter.NoSlot {
+		into = max(c.createState, c.startState)
+	}
+	c.sync("ready", pointReady, into, steps...)
+}
+
+func (c *compiler) readySteps() []nsenter.Item {
 	steps := append(c.hostRlimits(), c.joinRdt()...)
-	into := nsenter.NoSlot
 	if c.exec == nil {
 		h := c.hooks()
 		steps = append(steps, c.moveDevices()...)
@@ -29,13 +66,11 @@ func (c *compiler) ready() {
 		steps = append(steps, hookSteps("createRuntime", h.CreateRuntime)...)
 		steps = append(steps, step("id", hostRecordPid{}))
 		steps = append(steps, c.hookStates(h)...)
-		into = min(c.createState, c.startState)
-		if into == nsenter.NoSlot {
-			into = max(c.createState, c.startState)
-		}
 	}
-	steps = append(steps, step("caller", hostAnnounce{PidFile: c.opts.pidFile, PidFDSocket: c.opts.pidFDSocket}))
-	c.sync("ready", pointReady, into, steps...)
+	if c.opts.pidFile != "" || c.opts.pidFDSocket != "" {
+		steps = append(steps, step("caller", hostAnnounce{PidFile: c.opts.pidFile, PidFDSocket: c.opts.pidFDSocket}))
+	}
+	return steps
 }
 
 // hookStates are the documents for hooks that run inside, one for each status that they see. They come into consecutive slots.
@@ -98,6 +133,7 @@ func (c *compiler) started(g gate) {
 	if g == gateStart || c.exec != nil {
 		return
 	}
+	c.add("id", hostRunning{})
 	c.items(hookSteps("poststart", c.hooks().Poststart))
 }
 

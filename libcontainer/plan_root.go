@@ -209,6 +209,11 @@ func (c *compiler) limitCgroup() {
 	}
 }
 
+// openTasks hands the init the files by which it moves itself.
+func (c *compiler) openTasks() nsenter.Item {
+	return step("linux.cgroupsPath", hostOpenCgroup{First: nsenter.NoSlot, Count: c.cgroup.joined()})
+}
+
 // joinCgroup is where the init enters the version 1 directories, once they have their limits. With systemd it waits to be moved.
 func (c *compiler) joinCgroup() {
 	n := c.cgroup.joined()
@@ -221,7 +226,11 @@ func (c *compiler) joinCgroup() {
 		return
 	}
 	first := c.slotRange(n)
-	c.sync("linux.cgroupsPath", pointCgroup, first, step("linux.cgroupsPath", hostOpenCgroup{First: nsenter.NoSlot, Count: n}))
+	if c.ahead {
+		c.answered("linux.cgroupsPath", pointCgroup, first)
+	} else {
+		c.sync("linux.cgroupsPath", pointCgroup, first, c.openTasks())
+	}
 	c.joinTasks(first, n)
 }
 

@@ -24,6 +24,8 @@ const (
 	// makingFifo is startFifo's name until the container is created: hooks inside may still run.
 	makingFifo = "start.fifo.making"
 	resultFifo = "result.fifo"
+	// runningFile is there from the beginning of a run until its program has been executed.
+	runningFile = "run.making"
 )
 
 // stateVersion is raised when a field changes its meaning; a file of a newer version is refused.

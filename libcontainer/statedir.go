@@ -128,6 +128,15 @@ func (d *stateDir) unlock() {
 	}
 }
 
+// touch makes an empty file.
+func (d *stateDir) touch(name string) error {
+	fd, err := unix.Open(d.path(name), unix.O_WRONLY|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return fmt.Errorf("state directory: open %s: %w", d.path(name), err)
+	}
+	return unix.Close(fd)
+}
+
 // has tells whether there is a file.
 func (d *stateDir) has(name string) bool {
 	var st unix.Stat_t
