@@ -48,6 +48,8 @@ func (r *record) decodePlain(b []byte) bool {
 			r.Preserve = int(s.number())
 		case "notify":
 			r.Notify = s.flag()
+		case "moved":
+			r.Moved = s.flag()
 		case "poststop":
 			r.Poststop = s.flag()
 		default:
