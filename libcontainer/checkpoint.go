@@ -47,7 +47,7 @@ type CRIUOptions struct {
 	TCPEstablished bool
 	// ExtUnixSockets allows sockets that are connected to processes outside.
 	ExtUnixSockets bool
-	// ShellJob allows a process whose session is not the container's own.
+	// ShellJob allows standard streams at a terminal from outside of the container; a restored program goes on at the one that is Stdio.Stdin.
 	ShellJob bool
 	// FileLocks keeps file locks, which is safe only when nobody else uses the files.
 	FileLocks bool
@@ -100,6 +100,8 @@ type savedStream struct {
 	// nothing else in its place.
 	Type uint32 `json:"type,omitempty"`
 	Size int64  `json:"size,omitempty"`
+	// Terminal tells that it was one. The restored program goes on at the terminal that is the restorer's standard input.
+	Terminal bool `json:"terminal,omitempty"`
 }
 
 // Checkpoint writes the container's processes to files with CRIU (criu(8), which must be installed), for Runtime.Restore to bring them

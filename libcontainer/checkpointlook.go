@@ -114,6 +114,13 @@ func (s *savedContainer) streams(pid int, mounts []mountEntry, opts *criu.Option
 		if err := unix.Stat(at, &st); err != nil {
 			return fmt.Errorf("stat %s: %w", at, err)
 		}
+		if isTerminal(&st) {
+			if !opts.ShellJob {
+				return fmt.Errorf("descriptor %d is %s, a terminal from outside of the container: only a shell job (--shell-job) may have one", fd, link)
+			}
+			s.Streams[fd].Terminal = true
+			continue
+		}
 		key := fmt.Sprintf("file[%x:%x]", id, st.Ino)
 		s.Streams[fd] = savedStream{Key: key, Type: st.Mode & unix.S_IFMT}
 		if s.Streams[fd].Type == unix.S_IFREG {
@@ -124,6 +131,12 @@ func (s *savedContainer) streams(pid int, mounts []mountEntry, opts *criu.Option
 		}
 	}
 	return nil
+}
+
+// isTerminal tells what CRIU takes for one, by the major numbers of Documentation/admin-guide/devices.txt: consoles and the slaves of pseudoterminals.
+func isTerminal(st *unix.Stat_t) bool {
+	major := unix.Major(st.Rdev)
+	return st.Mode&unix.S_IFMT == unix.S_IFCHR && (major == 4 || major == 5 || major >= 136 && major <= 143)
 }
 
 // mountOf is the mount that an open descriptor is on, proc_pid_fdinfo(5).

@@ -166,6 +166,11 @@ func (m *restorer) streams(opts *criu.Options) error {
 		return err
 	}
 	for i, s := range m.saved.Streams {
+		if s.Terminal {
+			if err := m.shellJob(i, std[0], opts); err != nil {
+				return err
+			}
+		}
 		if s.Key == "" {
 			continue
 		}
@@ -184,6 +189,19 @@ func (m *restorer) streams(opts *criu.Options) error {
 		}
 		opts.Inherit = append(opts.Inherit, criu.InheritFD{Key: s.Key, FD: m.criu.Hand(f)})
 	}
+	return nil
+}
+
+// shellJob gives CRIU the terminal that a stream was at: with this option it takes its own standard input.
+func (m *restorer) shellJob(i int, in *os.File, opts *criu.Options) error {
+	if !opts.ShellJob {
+		return fmt.Errorf("descriptor %d was a terminal from outside of the container: only a shell job (--shell-job) may have one", i)
+	}
+	if _, err := unix.IoctlGetTermios(int(in.Fd()), unix.TCGETS); err != nil {
+		return fmt.Errorf("descriptor %d was a terminal, so standard input must be one: %w", i, err)
+	}
+	m.criu.Stdin(in)
+	opts.OrphanPtsMaster = false // nobody is to make another terminal for it
 	return nil
 }
 

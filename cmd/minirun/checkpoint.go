@@ -22,7 +22,7 @@ func (c *criuFlags) register(f *flags) {
 	f.StringVar(&c.WorkPath, "work-path", "", "directory of CRIU's log and statistics (default: the image path)")
 	f.BoolVar(&c.TCPEstablished, "tcp-established", false, "keep open TCP connections")
 	f.BoolVar(&c.ExtUnixSockets, "ext-unix-sk", false, "allow sockets that are connected to processes outside")
-	f.BoolVar(&c.ShellJob, "shell-job", false, "allow a program that is a job of a shell outside")
+	f.BoolVar(&c.ShellJob, "shell-job", false, "allow a program whose standard streams are a terminal outside; it goes on at that of the restorer")
 	f.BoolVar(&c.FileLocks, "file-locks", false, "keep file locks; safe only when nobody else uses the files")
 	f.StringVar(&c.cgroups, "manage-cgroups-mode", "", "what of the cgroups is kept: soft, full, strict or ignore (default soft)")
 	f.Var(&c.empty, "empty-ns", "namespace to restore empty: network; may be repeated")

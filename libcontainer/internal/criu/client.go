@@ -66,6 +66,9 @@ func Prepare(path string) *Process {
 	return p
 }
 
+// Stdin is CRIU's standard input, which it hands on to a shell job. It stays open in the caller.
+func (p *Process) Stdin(f *os.File) { p.cmd.Stdin = f }
+
 // Hand passes a file on and returns the number that it has in CRIU. It stays open in the caller.
 func (p *Process) Hand(f *os.File) int {
 	p.files = append(p.files, f)
