@@ -26,6 +26,8 @@ type Cgroup struct {
 	fresh bool
 	// given is the version 2 parent's cgroup.subtree_control as Create read it.
 	given string
+	// rules are the device rules that are in force as far as Update was told.
+	rules []Write
 	// manager has the record's unit, if there is one.
 	manager Manager
 	// inside is the process that the unit was made with, which Complete expects.

@@ -269,13 +269,24 @@ func (c *Cgroup) applyWithRules(ctx context.Context, i, dir int, writes []Write,
 		defer func() { err = errors.Join(err, c.Thaw(context.WithoutCancel(ctx))) }()
 	}
 	return c.setAndWrite(ctx, writes, func() error {
+		if len(c.rules) > 0 && !tellsRules(rules) {
+			return errors.Join(c.restoreDenied(ctx), restore())
+		}
 		return errors.Join(restoreRules(c.record.Dirs[i], dir, rules), restore())
 	})
 }
 
-// restoreRules makes the text of devices.list true again. Where everything is
-// allowed the text does not show the exceptions: they have to be among the writes
-// that follow.
+// restoreDenied puts exceptions back that devices.list does not show. With cgroups
+// below, the kernel refuses to begin anew, also to systemd.
+func (c *Cgroup) restoreDenied(ctx context.Context) error {
+	err := c.write(ctx, c.rules)
+	if errors.Is(err, unix.EINVAL) {
+		err = c.write(ctx, c.rules[1:])
+	}
+	return err
+}
+
+// restoreRules makes the text of devices.list true again.
 func restoreRules(d Dir, dir int, rules string) error {
 	now, err := readAt(dir, "devices.list")
 	if err == nil && now != rules {

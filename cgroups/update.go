@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Update is Apply for a cgroup in which processes run, all or nothing: when a
@@ -26,7 +27,8 @@ func (c *Cgroup) Update(ctx context.Context, writes, inForce []Write) (*Undo, er
 			return nil, err
 		}
 	}
-	writes, undo, err := c.prepare(writes, inForce)
+	c.rules = slices.DeleteFunc(slices.Clone(inForce), func(w Write) bool { return w.Controller != "devices" })
+	writes, undo, err := c.prepare(writes)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +46,7 @@ type Undo struct {
 	c     *Cgroup
 	files []held
 	// devices bring back the device rules, unless devices.list (version 1) is
-	// still list.
+	// still list and tells all of them.
 	devices []Write
 	list    string
 }
@@ -71,7 +73,7 @@ func (u *Undo) Do(ctx context.Context) error {
 		}
 		writes = append(writes, h.write)
 	}
-	if list, err := u.c.deviceList(); err != nil || list == "" || list != u.list {
+	if list, err := u.c.deviceList(); err != nil || !tellsRules(list) || list != u.list {
 		writes = append(writes, u.devices...)
 	}
 	if err := u.c.Apply(ctx, writes); err != nil {
@@ -81,7 +83,7 @@ func (u *Undo) Do(ctx context.Context) error {
 }
 
 // prepare returns the writes as they are to be done now, and how to undo them.
-func (c *Cgroup) prepare(writes, inForce []Write) ([]Write, *Undo, error) {
+func (c *Cgroup) prepare(writes []Write) ([]Write, *Undo, error) {
 	undo := &Undo{c: c}
 	rules := slices.DeleteFunc(slices.Clone(writes), func(w Write) bool { return w.Controller != "devices" })
 	rest := slices.DeleteFunc(slices.Clone(writes), func(w Write) bool { return w.Controller == "devices" })
@@ -93,12 +95,11 @@ func (c *Cgroup) prepare(writes, inForce []Write) ([]Write, *Undo, error) {
 	if len(rules) == 0 {
 		return rest, undo, nil
 	}
-	old := slices.DeleteFunc(slices.Clone(inForce), func(w Write) bool { return w.Controller != "devices" })
 	var err error
 	if undo.list, err = c.deviceList(); err != nil {
 		return nil, nil, err
 	}
-	rules, undo.devices = deviceChange(undo.list, rules, old)
+	rules, undo.devices = deviceChange(undo.list, rules, c.rules)
 	return append(rest, rules...), undo, nil
 }
 
@@ -154,6 +155,10 @@ func (c *Cgroup) deviceList() (string, error) {
 	}
 	return text, nil
 }
+
+// tellsRules tells whether a devices.list has all the rules. Where everything is
+// allowed it does not have the exceptions; in version 2 it is empty.
+func tellsRules(list string) bool { return list != "" && !strings.HasPrefix(list, "a ") }
 
 // deviceChange returns the writes that turn the present device rules into the
 // wanted ones, and those that turn them back.

@@ -108,3 +108,27 @@ func TestUpdateDevices(t *testing.T) {
 		}
 	}, "devices")
 }
+
+// What is denied of everything goes back too, although version 1 shows it in no file.
+func TestUpdateDenied(t *testing.T) {
+	onHosts(t, func(t *testing.T, h *Host) {
+		const allow = `{"allow":true,"access":"rwm"},`
+		first := compile(t, h, `{"devices":[`+allow+`{"allow":false,"type":"c","major":1,"minor":5,"access":"rw"}]}`)
+		second := compile(t, h, `{"devices":[`+allow+`{"allow":false,"type":"c","major":1,"minor":7,"access":"rw"}]}`)
+		c := create(t, record(t, h, "/x"), first)
+		try := `for d in zero full; do if (: < /dev/$d) 2>&-; then echo $d; fi; done`
+		undo, err := c.Update(context.Background(), second, first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := run(t, c, try); got != "zero\n" {
+			t.Errorf("second rules allow %q", got)
+		}
+		if err := undo.Do(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if got := run(t, c, try); got != "full\n" {
+			t.Errorf("first rules allow %q", got)
+		}
+	}, "devices")
+}

@@ -118,7 +118,7 @@ func (c *Container) update(ctx context.Context, rec *record, o UpdateOptions) er
 		return errors.Join(err, undoRdt(), c.dir.dropStaged(resourcesFile))
 	}
 	if err := c.dir.commitFile(resourcesFile); err != nil {
-		return errors.Join(err, undo(), undoRdt())
+		return errors.Join(err, undo(), undoRdt(), c.dir.dropStaged(resourcesFile))
 	}
 	return nil
 }
@@ -148,7 +148,7 @@ func (c *Container) compileUpdate(ctx context.Context, rec *record, old, merged,
 	if facts.rootless || rec.Cgroup != nil && rec.Cgroup.Unit != nil && rec.Cgroup.Unit.User { // as when it was made
 		writes = facts.permittedWrites(writes)
 	}
-	if old != nil && len(change.Devices) > 0 {
+	if old != nil {
 		before, _, err = cgroups.Compile(withDefaultDevices(&specs.LinuxResources{Devices: old.Devices}), facts.cgroups)
 	}
 	return writes, before, err
