@@ -160,9 +160,13 @@ func TestKill(t *testing.T) {
 			if pids := processes(t, c); len(pids) != 0 {
 				t.Errorf("left: %v", pids)
 			}
-			if f, err := c.Frozen(); err != nil || f {
-				t.Errorf("frozen afterwards: %t, %v", f, err)
-			}
+			eventually(t, "end of the freeze", func() bool { // the kernel tells it when the last one has left
+				f, err := c.Frozen()
+				if err != nil {
+					t.Fatal(err)
+				}
+				return !f
+			})
 			if err := c.Destroy(context.Background()); err != nil {
 				t.Error(err)
 			}

@@ -29,7 +29,8 @@ func (r *Runtime) Create(ctx context.Context, id string, o CreateOptions) (*Cont
 	return r.make(ctx, "create", id, o, false)
 }
 
-// Run makes a container and starts its program. It returns when the program has been executed.
+// Run makes a container and starts its program. It returns when the program has been executed and the poststart hooks have run. When ctx
+// ends before that, everything is taken back, and the error is ctx's; a program that begins in that very moment runs, without an error.
 func (r *Runtime) Run(ctx context.Context, id string, o CreateOptions) (*Container, error) {
 	return r.make(ctx, "run", id, o, true)
 }

@@ -29,6 +29,12 @@ const messageSize = 168
 // deathWait bounds how long an init that is about to end may take to do so.
 const deathWait = 10 * time.Second
 
+// cancelGrace is how long an init may still report after ctx has ended, execGrace the same for one that only has to execute its program.
+const (
+	cancelGrace = 100 * time.Millisecond
+	execGrace   = 2 * time.Second
+)
+
 // Event is one report of the init.
 type Event struct {
 	Kind  EventKind
@@ -100,11 +106,13 @@ func (c *Child) Pid() int { return c.pid }
 func (c *Child) PidFD() *os.File { return c.pidfd }
 
 // Next waits for the next report. A failure in the init is an *InitError, its sudden death a *DeathError; in both cases the process has
-// been reaped. When ctx ends, the init is killed and ctx's error returned.
+// been reaped. When ctx ends, the init is killed and ctx's error returned, unless it has reported sync.final: then its program runs already,
+// or will in a moment, and only one that takes longer is killed.
 func (c *Child) Next(ctx context.Context) (Event, error) {
 	for {
-		m, err := c.receive(ctx)
-		if ctx.Err() != nil {
+		m, cut, err := c.receive(ctx)
+		final := err == nil && (c.final || m.kind == EventFinal)
+		if cut || ctx.Err() != nil && !final {
 			if err == nil && m.kind == eventChild {
 				err = c.follow(m)
 			} else {
@@ -135,23 +143,35 @@ func (c *Child) Next(ctx context.Context) (Event, error) {
 	}
 }
 
-// receive waits for a message or for the end of ctx, which shuts the socket down. That is over when it returns: the socket may be closed.
-// Before a fork only the side that the init reads from is shut down: it ends there, and what it forked until then is still told.
-func (c *Child) receive(ctx context.Context) (message, error) {
-	how := unix.SHUT_RDWR
-	if c.forks > 0 {
-		how = unix.SHUT_WR
+// receive waits for a message or for the end of ctx. Then the init gets an end of file where it would read, and dies of it; what it has
+// said until then is still told. One that does not read is waited for a moment longer, and then the whole socket is shut down (cut): its
+// silence means nothing any more. Before a fork that is left out, since each new process must be told of. All is over when receive returns:
+// the socket may be closed.
+func (c *Child) receive(ctx context.Context) (m message, cut bool, err error) {
+	grace := cancelGrace
+	if c.final {
+		grace = execGrace
 	}
-	done := make(chan struct{})
+	received, done := make(chan struct{}), make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(done)
-		_ = unix.Shutdown(int(c.sock.Fd()), how)
+		_ = unix.Shutdown(int(c.sock.Fd()), unix.SHUT_WR)
+		if c.forks > 0 {
+			return
+		}
+		select {
+		case <-received:
+		case <-time.After(grace):
+			cut = true
+			_ = unix.Shutdown(int(c.sock.Fd()), unix.SHUT_RDWR)
+		}
 	})
-	m, err := receive(c.sock)
+	m, err = receive(c.sock)
+	close(received)
 	if !stop() {
 		<-done
 	}
-	return m, err
+	return m, cut, err
 }
 
 // ended tells the end of file of a good execve from that of a death.
