@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -58,7 +57,7 @@ func (hostRecordPid) run(_ context.Context, r *runner) error {
 		return err
 	}
 	if !alive {
-		return errors.New("init ended unexpectedly")
+		return errInitEnded
 	}
 	r.rec.Pid, r.rec.StartTime = pid, ticks
 	return r.dir.writeRecord(r.rec)

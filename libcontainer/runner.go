@@ -52,7 +52,9 @@ func (r *runner) run(ctx context.Context) error {
 		}
 		switch op := it.Op.(type) {
 		case hostOp:
-			if err = op.run(ctx, r); err != nil {
+			if err = op.run(ctx, r); errors.Is(err, errInitEnded) {
+				err = r.lastWords(ctx)
+			} else if err != nil {
 				err = fieldError(it.Because, err)
 			}
 		case nsenter.InitOp:
@@ -65,6 +67,23 @@ func (r *runner) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// errInitEnded is the error of a host step that finds the init's end. What the init has reported of it says more.
+var errInitEnded = errors.New("init ended unexpectedly")
+
+// lastWords reads what the init, which has ended, reported before.
+func (r *runner) lastWords(ctx context.Context) error {
+	for {
+		e, err := r.child.Next(ctx)
+		if err != nil {
+			return err
+		}
+		closeFiles(e.Files)
+		if r.heard = true; e.Kind == nsenter.EventDone || e.Kind == nsenter.EventCreated {
+			return errInitEnded // nothing more is reported
+		}
+	}
 }
 
 // failed words the failure of a step and ends the init.

@@ -46,11 +46,16 @@ func receive(sock *os.File) (message, error) {
 	oob := make([]byte, unix.CmsgSpace(4*4))
 	var n, oobn int
 	var err error
-	for {
+	for reset := false; ; {
 		n, oobn, _, _, err = unix.Recvmsg(int(sock.Fd()), buf, oob, unix.MSG_CMSG_CLOEXEC)
-		if !errors.Is(err, unix.EINTR) {
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		// The init has closed its side with an answer unread. That is told once, before what it has sent.
+		if reset || !errors.Is(err, unix.ECONNRESET) {
 			break
 		}
+		reset = true
 	}
 	if errors.Is(err, unix.ECONNRESET) || (err == nil && n == 0) {
 		return message{}, nil
