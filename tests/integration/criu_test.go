@@ -63,7 +63,11 @@ func (b *box) counts(mods ...mod) *container {
 // checkpoint writes the container to the test's directory "images", where flags do not say something else.
 func (c *container) checkpoint(flags ...string) result {
 	c.Helper()
-	return c.do(append(append([]string{"checkpoint", "--image-path", c.path("images")}, flags...), c.id)...)
+	return c.finish(c.checkpointCommand(flags...))
+}
+
+func (c *container) checkpointCommand(flags ...string) *exec.Cmd {
+	return c.command(append(append([]string{"checkpoint", "--image-path", c.path("images")}, flags...), c.id)...)
 }
 
 // restoreCommand brings the container back from there, detached.
