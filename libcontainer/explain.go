@@ -72,8 +72,11 @@ func explainHook(ie *nsenter.InitError) error {
 // explainStep names the system call, with the kernel's own words where it gave some.
 func explainStep(op nsenter.Op, ie *nsenter.InitError) string {
 	s := ie.Step.String()
-	if ie.Step == nsenter.StepInsideProcfs {
+	switch {
+	case ie.Step == nsenter.StepInsideProcfs:
 		s = "the target is inside a procfs"
+	case ie.Step == nsenter.StepMoveMount && ie.Errno == unix.EBUSY:
+		s = "the target is the root of the container"
 	}
 	fstype := ""
 	switch o := op.(type) {

@@ -57,6 +57,12 @@ func TestExplain(t *testing.T) {
 			nsenter.InitError{Step: nsenter.StepInsideProcfs, Errno: unix.EPERM},
 			"mounts[4] proc/x: the target is inside a procfs: operation not permitted",
 		},
+		{
+			"mounts[5]",
+			nsenter.MountBind{Source: "/srv", Path: "/link"},
+			nsenter.InitError{Step: nsenter.StepMoveMount, Errno: unix.EBUSY},
+			"mounts[5] /srv on /link: the target is the root of the container: device or resource busy",
+		},
 		{"root.path", nsenter.RootOpen{Path: "/none"}, nsenter.InitError{Step: nsenter.StepOpenTree, Errno: unix.ENOENT}, "root.path /none: open_tree: no such file or directory"},
 		{"hostname", nsenter.UtsHostname{Name: "web"}, nsenter.InitError{Step: nsenter.StepSethostname, Errno: unix.EPERM}, "hostname web: sethostname: operation not permitted"},
 		{"process.user", nsenter.CredUser{}, nsenter.InitError{Step: nsenter.StepSetresuid, Errno: unix.EINVAL}, "process.user: setresuid: invalid argument"},

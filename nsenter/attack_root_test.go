@@ -91,6 +91,8 @@ func TestHostileRoot(t *testing.T) {
 		{"procfs below a link (CVE-2025-54867)", symlink("tmp", "a"), 0, []InitOp{tmpfsAt("/a/proc", FlagMountMkdir|FlagMountNofollow)}, StepOpenat2, unix.ELOOP},
 		{"mount inside procfs (CVE-2019-16884)", nil, 0, []InitOp{procfs, MountBind{Root: slotRoot, Path: "/proc/self/attr", Source: "/tmp", From: NoSlot, Userns: NoSlot}}, StepInsideProcfs, unix.EPERM},
 		{"link into procfs", symlink("/proc/sys", "l"), 0, []InitOp{procfs, tmpfsAt("/l", 0)}, StepInsideProcfs, unix.EPERM},
+		{"mount on a link to the root", symlink("/", "l"), 0, []InitOp{tmpfsAt("/l", 0)}, StepMoveMount, unix.EBUSY},
+		{"mask on a link to the root", symlink("tmp/..", "l"), 0, []InitOp{MountMask{Root: slotRoot, Path: "/l", Null: slotProc, Empty: slotExtra}}, StepMoveMount, unix.EBUSY},
 		{"circle of links", func(t *testing.T, root string) { symlink("b", "a")(t, root); symlink("a", "b")(t, root) }, 0, []InitOp{tmpfsAt("/a/x", FlagMountMkdir)}, StepOpenat2, unix.ELOOP},
 		{"file where a directory is needed", file("f"), 0, []InitOp{tmpfsAt("/f/x", FlagMountMkdir)}, StepOpenat2, unix.ENOTDIR},
 		{"no target", nil, 0, []InitOp{tmpfsAt("/missing", 0)}, StepOpenat2, unix.ENOENT},

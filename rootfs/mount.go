@@ -84,6 +84,10 @@ func (c *compiler) destination(m *mount) {
 		if m.Type != "proc" && !m.opt.bind() {
 			c.problem(field, m.Destination, "only a procfs or a bind can be mounted there")
 		}
+		if c.mounted("/proc") && (!m.opt.bind() || path.Clean(m.Source) == "/proc") {
+			// One procfs over another, as where engine and user both ask for it, hides nothing that is believed.
+			m.flags |= nsenter.FlagMountInproc | nsenter.FlagMountNofollow
+		}
 	case slices.Contains(overProc[:], m.path):
 		m.flags |= nsenter.FlagMountInproc
 	default:

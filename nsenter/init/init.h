@@ -147,6 +147,7 @@ void root_put(uint64_t slot, int fd);
 int open_retry(int dir, const char *path, uint64_t flags, uint64_t resolve);
 int resolve(struct ctx *c, int root, const char *path, uint64_t how, enum want want, unsigned int mode, struct target *out);
 int resolve_parent(struct ctx *c, int root, const char *path, char name[256], int *parent);
+int is_root(struct ctx *c, uint64_t slot, int fd);
 int resolve_mountpoint(struct ctx *c, int root, const char *path, uint64_t flags, enum want want, struct target *out);
 
 /* mount.c: helpers of several operations */

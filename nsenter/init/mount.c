@@ -337,6 +337,11 @@ int op_mount_readonly(struct ctx *c, const void *rec)
 
 	if (r)
 		return r < 0 ? r : 0;
+	if (is_root(c, o->root, fd)) {
+		r = set_attr(c, fd, MOUNT_ATTR_RDONLY, 0, 0, -1, AT_RECURSIVE);
+		sys_close(fd);
+		return r;
+	}
 	tree = clone_tree(c, fd, AT_RECURSIVE);
 	r = tree;
 	if (tree >= 0) {
@@ -414,9 +419,9 @@ int op_mount_mask(struct ctx *c, const void *rec)
 	if (r)
 		return r < 0 ? r : 0;
 	r = sys_fstat(fd, &st);
-	if (r < 0) {
+	if (r < 0 || is_root(c, o->root, fd)) {
 		sys_close(fd);
-		return fail(c, STEP_FSTAT, r);
+		return r < 0 ? fail(c, STEP_FSTAT, r) : fail(c, STEP_MOVE_MOUNT, -EBUSY);
 	}
 	slot = S_TYPE(st.stx_mode) == TYPE_DIR ? o->empty : o->null;
 	first = slot_get(c, slot) < 0;

@@ -212,8 +212,28 @@ int resolve_parent(struct ctx *c, int root, const char *path, char name[256], in
 	return r;
 }
 
-/* A place to mount on: as resolve, and refused inside a procfs unless flags have MOUNT_INPROC, because what lies there is
- * believed by the kernel's other users (labels, sysctls, mappings). */
+static int same_place(int a, int b)
+{
+	struct statx x, y;
+
+	return sys_fstat(a, &x) == 0 && sys_fstat(b, &y) == 0 && x.stx_mnt_id == y.stx_mnt_id && x.stx_ino == y.stx_ino;
+}
+
+/* Tells whether fd is the container's root itself. A link of the image may lead there, and nothing that is mounted on it shows: a
+ * lookup begins below what lies on the root. */
+int is_root(struct ctx *c, uint64_t slot, int fd)
+{
+	int root, same;
+
+	if (root_get(c, slot, &root) < 0)
+		return 0;
+	same = same_place(fd, root);
+	root_put(slot, root);
+	return same;
+}
+
+/* A place to mount on: as resolve, and refused on the root itself, and inside a procfs unless flags have MOUNT_INPROC, because
+ * what lies there is believed by the kernel's other users (labels, sysctls, mappings). */
 int resolve_mountpoint(struct ctx *c, int root, const char *path, uint64_t flags, enum want want, struct target *out)
 {
 	uint64_t how = flags & PL_MOUNT_NOFOLLOW ? RESOLVE_NO_SYMLINKS : 0;
@@ -228,8 +248,14 @@ int resolve_mountpoint(struct ctx *c, int root, const char *path, uint64_t flags
 		r = resolve(c, root, path, how, want, want == WANT_FILE ? 0644 : 0755, out);
 	else if (out->fd < 0)
 		r = fail_text(c, STEP_OPENAT2, out->fd, path);
-	if (r < 0 || flags & PL_MOUNT_INPROC)
+	if (r < 0)
 		return (int)r;
+	if (same_place(out->fd, root)) {
+		sys_close(out->fd);
+		return fail(c, STEP_MOVE_MOUNT, -EBUSY);
+	}
+	if (flags & PL_MOUNT_INPROC)
+		return 0;
 	r = SYS2(__NR_fstatfs, out->fd, &fs);
 	if (r < 0)
 		r = fail(c, STEP_FSTATFS, r);

@@ -178,7 +178,7 @@ static inline int sys_openat(int dir, const char *path, int flags, unsigned int 
 
 static inline int sys_statx(int dir, const char *path, int flags, struct statx *st)
 {
-	return (int)SYS5(__NR_statx, dir, path, flags | AT_NO_AUTOMOUNT, STATX_BASIC_STATS, st);
+	return (int)SYS5(__NR_statx, dir, path, flags | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_MNT_ID, st);
 }
 
 static inline int sys_fstat(int fd, struct statx *st)
