@@ -112,7 +112,22 @@ func asField(err error, severity specs.Severity) *specs.FieldError {
 	if field == "" {
 		return &specs.FieldError{Path: "host", Problem: text, Severity: severity}
 	}
-	return &specs.FieldError{Path: field, Problem: strings.TrimPrefix(text[len(field):], ": "), Severity: severity}
+	value, rest := valueOf(text[len(field):])
+	return &specs.FieldError{Path: field, Value: value, Problem: strings.TrimPrefix(rest, ": "), Severity: severity}
+}
+
+// valueOf takes the quoted value from between a field and what is said of it.
+func valueOf(text string) (value, rest string) {
+	inner, ok := strings.CutPrefix(text, " (")
+	if !ok {
+		return "", text
+	}
+	quoted, err := strconv.QuotedPrefix(inner)
+	if err != nil || !strings.HasPrefix(inner[len(quoted):], "): ") {
+		return "", text
+	}
+	value, _ = strconv.Unquote(quoted)
+	return value, inner[len(quoted)+1:]
 }
 
 // parseReport is the report of a configuration that cannot be decoded.

@@ -117,15 +117,9 @@ func (c *Container) execRunner(ctx context.Context, rec *record, spec *specs.Spe
 		if u := rec.Cgroup.Unit; u != nil && u.User && !facts.caller.hostRoot() {
 			po.attach = u
 		}
-		at := rec.Cgroup.Sub("") // is not made or removed by the exec
-		rec.Cgroup = &at
 	}
-	if rec.Cgroup != nil && len(o.SubCgroups) > 0 {
-		at, err := subCgroups(*rec.Cgroup, o.SubCgroups)
-		if err != nil {
-			return nil, err
-		}
-		rec.Cgroup = &at
+	if rec.Cgroup, err = subCgroups(rec.Cgroup, o.SubCgroups); err != nil {
+		return nil, err
 	}
 	po.ids = facts.caller.maps()
 	if rec.Namespaces&unix.CLONE_NEWUSER != 0 {

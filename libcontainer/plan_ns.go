@@ -94,6 +94,9 @@ func (c *compiler) compileNamespaces() {
 		c.ns.joined = append(user, c.ns.joined...)
 	}
 	c.compileUser()
+	if len(c.linux().NetDevices) > 0 && !c.may(unix.CAP_NET_ADMIN) {
+		c.fail("linux.netDevices", "the caller needs CAP_NET_ADMIN to move a network device of the host")
+	}
 	// A joined pid namespace and a new time namespace take effect in a child. A new user namespace must stand before the pid namespace
 	// is made in it.
 	c.ns.fork = c.ns.joins(unix.CLONE_NEWPID) || c.ns.made&unix.CLONE_NEWTIME != 0 ||

@@ -30,7 +30,7 @@ func TestSubCgroups(t *testing.T) {
 		{[]string{"name=systemd:s"}, "/web /web/s /web"},
 		{[]string{"nope:x"}, `cgroup "nope:x": this host has no hierarchy with the controller "nope"`},
 	} {
-		rec, err := subCgroups(own, c.entries)
+		rec, err := subCgroups(&own, c.entries)
 		var got string
 		if err != nil {
 			got = err.Error()
@@ -46,6 +46,14 @@ func TestSubCgroups(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("%q: got %s, want %s", c.entries, got, c.want)
+		}
+	}
+	for _, none := range []*cgroups.Record{nil, {}} {
+		if rec, err := subCgroups(none, nil); rec != none || err != nil {
+			t.Errorf("no cgroup, and none asked for: %v, %v", rec, err)
+		}
+		if _, err := subCgroups(none, []string{"jobs"}); err == nil || err.Error() != `cgroup "jobs": the container has no cgroup of its own` {
+			t.Errorf("no cgroup: %v", err)
 		}
 	}
 }

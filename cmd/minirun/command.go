@@ -147,6 +147,7 @@ func (a *app) dispatch(rest []string) (int, error) {
 		}
 		return 1, &usageError{c.name + ": " + err.Error()}
 	}
+	a.holdWarnings()
 	return do(context.Background(), a, args)
 }
 

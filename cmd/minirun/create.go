@@ -38,7 +38,6 @@ func (c *createFlags) options(a *app) (libcontainer.CreateOptions, error) {
 		SystemdCgroup: a.systemdCgroup, NotifySocket: os.Getenv(notifyVariable) != "",
 		Stdio: libcontainer.Stdio{Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr},
 	}
-	a.holdWarnings()
 	// The container's cgroups are made with the usual rights, whatever the caller keeps for itself: its users read them.
 	unix.Umask(0o022)
 	var err error

@@ -37,6 +37,7 @@ type eventLine struct {
 }
 
 func (a *app) events(ctx context.Context, once bool, interval time.Duration, args []string) error {
+	a.releaseWarnings() // the call can last as long as the container
 	c, err := a.load(ctx, "events", args)
 	if err != nil {
 		return err

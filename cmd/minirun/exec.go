@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -73,6 +74,7 @@ func (c *execFlags) exec(ctx context.Context, a *app, args []string) (int, error
 	if err != nil {
 		return 255, err
 	}
+	c.warnIgnored(a, args[1:])
 	p, err := c.processOf(ctr, args[1:])
 	if err != nil {
 		return 255, err
@@ -117,6 +119,7 @@ func (c *execFlags) start(ctx context.Context, a *app, ctr *libcontainer.Contain
 	if err != nil {
 		return 255, err
 	}
+	a.releaseWarnings()
 	debug.SetGCPercent(100)
 	status, err := fg.wait(ctx, p)
 	return status.ShellCode(), err
@@ -153,6 +156,31 @@ func (c *execFlags) processOf(ctr *libcontainer.Container, command []string) (*s
 	p.NoNewPrivileges = p.NoNewPrivileges || c.noNewPrivs
 	c.addCaps(p)
 	return p, c.setUser(p)
+}
+
+// warnIgnored tells of what has no effect beside --process, whose file has it all. Other runtimes say nothing, so that it is no error.
+func (c *execFlags) warnIgnored(a *app, command []string) {
+	if c.process == "" {
+		return
+	}
+	for _, f := range []struct {
+		what  string
+		given bool
+	}{
+		{"--additional-gids", len(c.gids) > 0},
+		{"--apparmor", c.apparmor != ""},
+		{"--cap", len(c.caps) > 0},
+		{"--cwd", c.cwd != ""},
+		{"--env", len(c.env) > 0},
+		{"--no-new-privs", c.noNewPrivs},
+		{"--process-label", c.label != ""},
+		{"--user", c.user != nil},
+		{"the command", len(command) > 0},
+	} {
+		if f.given {
+			a.warn("exec: " + f.what + " is ignored: the process is that of --process " + c.process)
+		}
+	}
 }
 
 // addCaps never touches the inheritable set: what is inherited by file capabilities is not the caller's to give. Ambient follows only where
@@ -218,7 +246,7 @@ func (c *execFlags) setUser(p *specs.Process) error {
 func parseID(s string) (uint32, error) {
 	n, err := strconv.ParseUint(s, 10, 32)
 	if err != nil {
-		return 0, err
+		return 0, errors.Unwrap(err) // what was parsed is in the caller's text
 	}
 	if n == 1<<32-1 { // means "leave it" to the kernel
 		return 0, strconv.ErrRange

@@ -6,7 +6,7 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// heldWarnings are warnings that wait for the end of a create or a run. Engines decode the log of a failed one as a single JSON record (podman reads the
+// heldWarnings are warnings that wait until a command has done its work. Engines decode the log of a failed one as a single JSON record (podman reads the
 // whole file as one), so there the warnings go into the record of the error; otherwise they are records of their own, once it is clear that there is no error.
 type heldWarnings struct {
 	mu   sync.Mutex
