@@ -51,8 +51,21 @@ func fieldError(field string, err error) error {
 		return err
 	}
 	var known *cgroups.FieldError
-	if errors.As(err, &known) { // it names a field already, and more exactly
+	var other *otherFieldError
+	if errors.As(err, &known) || errors.As(err, &other) { // it names a field already, and more exactly
 		return err
 	}
 	return fmt.Errorf("%s: %w", field, err)
 }
+
+// otherFieldError is the failure of a step that concerns another field than the one that the step is there for.
+type otherFieldError struct {
+	field string
+	err   error
+}
+
+// Error implements error.
+func (e *otherFieldError) Error() string { return e.field + ": " + e.err.Error() }
+
+// Unwrap returns the reason.
+func (e *otherFieldError) Unwrap() error { return e.err }

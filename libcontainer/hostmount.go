@@ -76,7 +76,10 @@ func (o hostMakeUserns) run(ctx context.Context, r *runner) error {
 	plan := &nsenter.Plan{}
 	plan.Add("id mapping", nsenter.NsUnshare{Flags: unix.CLONE_NEWUSER}, nsenter.SyncWait{Point: pointIDMap, Into: nsenter.NoSlot})
 	err := r.rt.aside(ctx, plan, nil, func(pid int) error {
-		if err := writeIDMaps(ctx, pid, o.UID, o.GID, r.c.facts); err != nil {
+		if err := writeGIDMap(ctx, pid, o.GID, r.c.facts); err != nil {
+			return err
+		}
+		if err := writeUIDMap(ctx, pid, o.UID, r.c.facts); err != nil {
 			return err
 		}
 		path := fmt.Sprintf("/proc/%d/ns/user", pid)

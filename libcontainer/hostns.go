@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/minirun/minirun/specs"
+	"github.com/minirun/minirun/libcontainer/internal/hostcheck"
 )
 
 // run opens without waiting (the path may be a FIFO) and asks the descriptor itself what it is: the name proves nothing.
@@ -40,28 +40,14 @@ func (o hostOpenNamespace) run(_ context.Context, r *runner) error {
 
 // ownNamespace refuses the caller's own namespace where the configuration changes something of it: that would change the host.
 func (r *runner) ownNamespace(o hostOpenNamespace, fd int) error {
-	var change string
-	switch s := r.c.spec; {
-	case o.Kind == specs.UTSNamespace && (s.Hostname != "" || s.Domainname != ""):
-		change = "hostname"
-	case o.Kind == specs.NetworkNamespace && len(r.c.linux().NetDevices) > 0:
-		change = "linux.netDevices"
-	case o.Kind == specs.NetworkNamespace && len(r.c.linux().Sysctl) > 0:
-		for name := range r.c.linux().Sysctl {
-			if path, _ := specs.SysctlPath(name); strings.HasPrefix(path, "net/") {
-				change = "linux.sysctl"
-			}
-		}
-	}
+	change := hostcheck.Changes(r.c.spec, o.Kind)
 	if change == "" {
 		return nil
 	}
-	name := map[specs.LinuxNamespaceType]string{specs.UTSNamespace: "uts", specs.NetworkNamespace: "net"}[o.Kind]
-	var theirs, ours unix.Stat_t
-	if err := errors.Join(unix.Fstat(fd, &theirs), unix.Stat("/proc/self/ns/"+name, &ours)); err != nil {
+	switch own, err := hostcheck.Own(fd, o.Kind); {
+	case err != nil:
 		return fmt.Errorf("stat of %s namespaces: %w", o.Kind, err)
-	}
-	if theirs.Ino == ours.Ino && theirs.Dev == ours.Dev {
+	case own:
 		return fmt.Errorf("%s is the %s namespace of the host, which %s would change: %w", o.Path, o.Kind, change, unix.EINVAL)
 	}
 	return nil

@@ -16,34 +16,42 @@ import (
 )
 
 func (o hostIDMap) run(ctx context.Context, r *runner) error {
-	return writeIDMaps(ctx, r.child.Pid(), o.UID, o.GID, r.c.facts)
+	if err := writeGIDMap(ctx, r.child.Pid(), o.GID, r.c.facts); err != nil {
+		return &otherFieldError{"linux.gidMappings", err}
+	}
+	return writeUIDMap(ctx, r.child.Pid(), o.UID, r.c.facts)
 }
 
-// writeIDMaps gives a new user namespace its maps, user_namespaces(7). Who has CAP_SETUID and CAP_SETGID writes any; others only their own
+// writeUIDMap and writeGIDMap give a new user namespace its maps, user_namespaces(7). Who has CAP_SETUID and CAP_SETGID writes any; others only their own
 // id, and need newuidmap(1) and newgidmap(1) for more.
-func writeIDMaps(ctx context.Context, pid int, uid, gid []specs.LinuxIDMapping, f *hostFacts) error {
-	proc := "/proc/" + strconv.Itoa(pid) + "/"
-	switch {
-	case f.caps&(1<<unix.CAP_SETGID) != 0:
-		if err := writeProc(proc+"gid_map", idMapLines(gid)); err != nil {
-			return fieldError("linux.gidMappings", err)
-		}
-	case ownID(gid, f.caller.gid):
-		if err := writeProc(proc+"setgroups", "deny"); err != nil {
-			return fieldError("linux.gidMappings", err)
-		}
-		if err := writeProc(proc+"gid_map", idMapLines(gid)); err != nil {
-			return fieldError("linux.gidMappings", err)
-		}
-	default:
-		if err := mapHelper(ctx, "newgidmap", pid, gid); err != nil {
-			return fieldError("linux.gidMappings", err)
-		}
-	}
+func writeUIDMap(ctx context.Context, pid int, uid []specs.LinuxIDMapping, f *hostFacts) error {
 	if f.caps&(1<<unix.CAP_SETUID) != 0 || ownID(uid, f.caller.uid) {
-		return writeProc(proc+"uid_map", idMapLines(uid))
+		return writeIDMap(pid, "uid_map", uid)
 	}
 	return mapHelper(ctx, "newuidmap", pid, uid)
+}
+
+func writeGIDMap(ctx context.Context, pid int, gid []specs.LinuxIDMapping, f *hostFacts) error {
+	switch {
+	case f.caps&(1<<unix.CAP_SETGID) != 0:
+		return writeIDMap(pid, "gid_map", gid)
+	case ownID(gid, f.caller.gid):
+		if err := writeProc("/proc/"+strconv.Itoa(pid)+"/setgroups", "deny"); err != nil {
+			return err
+		}
+		return writeIDMap(pid, "gid_map", gid)
+	}
+	return mapHelper(ctx, "newgidmap", pid, gid)
+}
+
+// writeIDMap writes one of the two maps, which the kernel takes in one piece of less than a page.
+func writeIDMap(pid int, name string, m []specs.LinuxIDMapping) error {
+	text := idMapLines(m)
+	err := writeProc("/proc/"+strconv.Itoa(pid)+"/"+name, text)
+	if page := os.Getpagesize(); errors.Is(err, unix.EINVAL) && len(text) >= page {
+		return fmt.Errorf("%w (the kernel takes less than %d bytes)", err, page)
+	}
+	return err
 }
 
 // ownID tells whether a map holds one id only, the caller's.

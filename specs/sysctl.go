@@ -47,8 +47,17 @@ func SysctlPath(name string) (string, bool) {
 	return path, strings.IndexByte(path, 0) < 0 && strings.Contains(path, "/")
 }
 
-// sysctlNamespace returns the type of namespace that has a value of its own of
-// the parameter at path below /proc/sys, and false if none has.
+// SysctlNamespace returns the type of namespace that has a value of its own of
+// a kernel parameter, and false if none has or the name is not one.
+func SysctlNamespace(name string) (LinuxNamespaceType, bool) {
+	path, ok := SysctlPath(name)
+	if !ok {
+		return "", false
+	}
+	return sysctlNamespace(path)
+}
+
+// sysctlNamespace is SysctlNamespace of a path below /proc/sys.
 func sysctlNamespace(path string) (LinuxNamespaceType, bool) {
 	switch path {
 	case "kernel/msgmax", "kernel/msgmnb", "kernel/msgmni", "kernel/msg_next_id", "kernel/auto_msgmni",

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -207,7 +208,19 @@ func TestOwnNamespaceByPath(t *testing.T) {
 	net := b.container(namespace(specs.NetworkNamespace, "/proc/self/ns/net"), func(s *specs.Spec) {
 		s.Linux.Sysctl = map[string]string{"net.ipv4.ping_group_range": "0 0"}
 	})
-	net.run().fails(1, "linux.namespaces", "linux.sysctl would change")
+	net.run().fails(1, "linux.namespaces", `linux.sysctl["net.ipv4.ping_group_range"] would change`)
+	for kind, path := range map[specs.LinuxNamespaceType]string{specs.UTSNamespace: "/proc/self/ns/uts", specs.IPCNamespace: "/proc/self/ns/ipc"} {
+		names := map[specs.LinuxNamespaceType]string{specs.UTSNamespace: "kernel.domainname", specs.IPCNamespace: "fs.mqueue.msg_max"}
+		file := "/proc/sys/" + strings.ReplaceAll(names[kind], ".", "/")
+		before := b.read(file)
+		c := b.container(namespace(kind, path), func(s *specs.Spec) {
+			s.Hostname = ""
+			s.Linux.Sysctl = map[string]string{names[kind]: "11"}
+		})
+		c.run().fails(1, "linux.namespaces", ".path", "would change")
+		b.do("check", "--bundle", c.bundle).exits(2)
+		equal(b, names[kind]+" of the host", b.read(file), before)
+	}
 }
 
 // A created container that is frozen is an error of start, which does not wait for it.

@@ -43,6 +43,7 @@ func Check(in *Input) *specs.Report {
 	defer c.close()
 	c.kernel()
 	c.namespaces()
+	c.mappings()
 	c.rights()
 	c.files()
 	c.mounts()

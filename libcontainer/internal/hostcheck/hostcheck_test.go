@@ -141,7 +141,18 @@ hooks.startContainer[0].path ("/bin/nope"): no such file or directory in the roo
 		{"namespace path", func(in *Input) { in.Spec.Linux.Namespaces[0].Path = missing }, `linux.namespaces[0].path ("/no/such/file"): no such file or directory`},
 		{"namespace of another kind", func(in *Input) { in.Spec.Linux.Namespaces[0].Path = "/proc/self/ns/ipc" }, `linux.namespaces[0].path ("/proc/self/ns/ipc"): is not a uts namespace`},
 		{"namespace that is none", func(in *Input) { in.Spec.Linux.Namespaces[0].Path = tmp + "/plain" }, `linux.namespaces[0].path ("TMP/plain"): is not a uts namespace`},
-		{"namespace", func(in *Input) { in.Spec.Linux.Namespaces[0].Path = "/proc/self/ns/uts" }, ""},
+		{"namespace of the host that would change", func(in *Input) {
+			in.Spec.Linux.Namespaces[0].Path = "/proc/self/ns/uts"
+			in.Spec.Hostname = ""
+			in.Spec.Linux.Sysctl = map[string]string{"net.ipv4.ip_forward": "1", "kernel/domainname": "x"}
+			write(t, in.Host+"/proc/sys/kernel/domainname", "", 0o644)
+			write(t, in.Host+"/proc/sys/net/ipv4/ip_forward", "", 0o644)
+		}, `linux.namespaces[0].path ("/proc/self/ns/uts"): is the uts namespace of the host, which linux.sysctl["kernel/domainname"] would change`},
+		{"namespace", func(in *Input) { in.Spec.Linux.Namespaces[0].Path = "/proc/self/ns/uts"; in.Spec.Hostname = "" }, ""},
+		{
+			"namespace of the host with a hostname", func(in *Input) { in.Spec.Linux.Namespaces[0].Path = "/proc/self/ns/uts" },
+			`linux.namespaces[0].path ("/proc/self/ns/uts"): is the uts namespace of the host, which hostname would change`,
+		},
 		{"no rights", func(in *Input) { in.Capabilities = 0 }, "linux.namespaces: without a user namespace the caller needs CAP_SYS_ADMIN"},
 		{"rlimit", func(in *Input) {
 			in.Spec.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 1, Hard: 1048577}, {Type: "RLIMIT_NOPE", Hard: 1 << 63}}

@@ -79,6 +79,12 @@ func (c *checker) joined(field string, ns specs.LinuxNamespace, flag int) {
 	defer unix.Close(fd)
 	if got, err := unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE); err != nil || got != flag {
 		c.fail(field, ns.Path, "is not a %s namespace", ns.Type)
+		return
+	}
+	if change := Changes(c.Spec, ns.Type); change != "" {
+		if own, err := Own(fd, ns.Type); err == nil && own {
+			c.fail(field, ns.Path, "is the %s namespace of the host, which %s would change", ns.Type, change)
+		}
 	}
 }
 
@@ -103,6 +109,9 @@ func (c *checker) rights() {
 		if s.Policy == specs.SchedDeadline || (s.Policy == specs.SchedFIFO || s.Policy == specs.SchedRR) && limit(unix.RLIMIT_RTPRIO) == 0 {
 			c.fail("process.scheduler.policy", string(s.Policy), "needs CAP_SYS_NICE")
 		}
+		if least := leastNice(); int(s.Nice) < least {
+			c.fail("process.scheduler.nice", strconv.Itoa(int(s.Nice)), "less than %d needs CAP_SYS_NICE", least)
+		}
 	}
 	if io := p.IOPriority; io != nil && io.Class == specs.IOPrioClassRT && !nice && !c.can(unix.CAP_SYS_ADMIN) {
 		c.fail("process.ioPriority.class", string(io.Class), "needs CAP_SYS_NICE")
@@ -112,6 +121,15 @@ func (c *checker) rights() {
 			c.fail("process.apparmorProfile", name, "is not loaded")
 		}
 	}
+}
+
+// leastNice is the least value that the caller may have without CAP_SYS_NICE: its own, or what RLIMIT_NICE allows (see getrlimit(2)).
+func leastNice() int {
+	own, err := unix.Getpriority(unix.PRIO_PROCESS, 0) // 20 less the value, as the kernel returns it
+	if err != nil {
+		return -20
+	}
+	return min(20-own, 20-int(min(limit(unix.RLIMIT_NICE), 40)))
 }
 
 // limit returns the caller's hard limit.
