@@ -51,6 +51,9 @@ func explainLookup(op nsenter.ProcLookup, ie *nsenter.InitError) error {
 	switch {
 	case ie.Errno == unix.ENOENT && !strings.Contains(op.Name, "/"):
 		return fmt.Errorf("exec: %q: executable file not found in $PATH: %w", op.Name, ie.Errno)
+	case ie.Errno == unix.EISDIR:
+		// What execve(2) would have answered, which is the word that old engines know.
+		return fmt.Errorf("exec: %q: %w: %w", op.Name, ie.Errno, unix.EACCES)
 	case ie.Detail != "" && ie.Errno != 0 && ie.Detail != op.Name:
 		return fmt.Errorf("exec: %q: stat %s: %w", op.Name, ie.Detail, ie.Errno)
 	}

@@ -21,6 +21,7 @@ func TestExplain(t *testing.T) {
 		want    string
 	}{
 		{"process.args[0]", lookup, nsenter.InitError{Errno: unix.ENOENT}, `exec: "prog": executable file not found in $PATH: no such file or directory`},
+		{"process.args[0]", lookup, nsenter.InitError{Errno: unix.EISDIR, Detail: "/tmp/prog"}, `exec: "prog": is a directory: permission denied`},
 		{
 			"process.args[0]",
 			nsenter.ProcLookup{Name: "/bin/none"},

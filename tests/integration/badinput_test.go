@@ -150,7 +150,7 @@ func badProcesses() []badCase {
 		{name: "missing executable", mods: []mod{args("nope")}, want: `exec: "nope": executable file not found in $PATH: no such file or directory`},
 		{name: "missing executable by path", mods: []mod{args("/bin/nope")}, want: `exec: "/bin/nope": no such file or directory`},
 		{name: "not executable", mods: []mod{args("/etc/passwd")}, want: `exec: "/etc/passwd": permission denied`},
-		{name: "executable is a directory", mods: []mod{args("/etc")}, want: `exec: "/etc": is a directory`},
+		{name: "executable is a directory", mods: []mod{args("/etc")}, want: `exec: "/etc": is a directory: permission denied`},
 		{
 			name: "wrong format", mods: []mod{args("/bin/text")},
 			do:   func(c *container) { c.write(filepath.Join(c.rootfs(), "bin/text"), "not a program\n", 0o755) },
