@@ -38,8 +38,9 @@ func (c *compiler) planCreate() {
 	c.ready()             // init waits; host: limits, hooks of the runtime's namespace, state with the pid
 	c.containerHooks()    // init: createContainer
 	c.changeRoot()        // init: pivot_root; from here on nothing of the host's tree can be reached
+	c.sysctls()           // init, before /proc/sys is read-only: without a procfs of its own it is written there
 	c.finishRoot()        // init: read-only, masked paths
-	c.kernelParameters()  // init: hostname, domainname, sysctl
+	c.hostNames()         // init: hostname, domainname
 	c.startProcess(startGate(c.opts.run))
 }
 

@@ -137,13 +137,16 @@ func (c *compiler) started(g gate) {
 	c.items(hookSteps("poststart", c.hooks().Poststart))
 }
 
-func (c *compiler) kernelParameters() {
+func (c *compiler) hostNames() {
 	if c.spec.Hostname != "" {
 		c.add("hostname", nsenter.UtsHostname{Name: c.spec.Hostname})
 	}
 	if c.spec.Domainname != "" {
 		c.add("domainname", nsenter.UtsDomainname{Name: c.spec.Domainname})
 	}
+}
+
+func (c *compiler) sysctls() {
 	sysctl := c.linux().Sysctl
 	keys := make([]string, 0, len(sysctl))
 	for k := range sysctl {

@@ -201,6 +201,19 @@ func TestSysctl(t *testing.T) {
 	equal(b, "the host's value", b.read("/proc/sys/kernel/shm_rmid_forced"), host)
 }
 
+// A user namespace without a pid namespace can have no procfs of its own: it is written to the one in the container, before /proc/sys is
+// read-only there.
+func TestSysctlWithHostsProcesses(t *testing.T) {
+	b := newBox(t)
+	c := b.container()
+	c.configure(c.userNamespace(100000, 65536), namespace(specs.NetworkNamespace, ""), noNamespace(specs.PIDNamespace), noMount("/dev/mqueue"),
+		func(s *specs.Spec) { s.Linux.Sysctl = map[string]string{"net.ipv4.ip_forward": "1"} },
+		script("cat /proc/sys/net/ipv4/ip_forward; echo 0 >/proc/sys/net/ipv4/ip_forward || cat /proc/sys/net/ipv4/ip_forward"))
+	r := c.run().ok()
+	equal(b, "output", r.stdout, "1\n1\n")
+	b.contains("error", r.stderr, "Read-only file system")
+}
+
 // A sysctl of a namespace that the container does not own is refused.
 func TestSysctlOfHostIsRefused(t *testing.T) {
 	for _, key := range []string{"kernel.hostname_x", "kernel.core_pattern", "net.ipv4.ip_forward", "vm.swappiness", "kernel/../vm/swappiness"} {
