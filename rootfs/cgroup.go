@@ -62,7 +62,7 @@ func (c *compiler) cgroupV1(m *mount) {
 			c.firstCgroup()
 			add(&c.out.Mounts, m.field, c.cgroupBind(h, dir, attr))
 		default:
-			continue
+			c.emptyHierarchy(m, dir)
 		}
 		for _, l := range h.Links {
 			add(&c.out.Mounts, m.field, &nsenter.FsSymlink{
@@ -110,8 +110,16 @@ func (c *compiler) cgroupV2(m *mount, h *CgroupHierarchy, dir string, attr uint6
 	case own != nil:
 		c.firstCgroup()
 		add(&c.out.Mounts, m.field, own)
+	default:
+		c.emptyHierarchy(m, dir)
 	}
 	c.morePropagation(m, props)
+}
+
+// emptyHierarchy makes the directory of a hierarchy in which the container's cgroup is not known: Podman mounts the host's on it, for
+// systemd in a container of an ordinary user.
+func (c *compiler) emptyHierarchy(m *mount, dir string) {
+	add(&c.out.Mounts, m.field, &nsenter.FsMkdir{Root: c.out.Root, Path: dir, Mode: 0o755})
 }
 
 // either adds an operation to list and, if there is one, what to do when it fails.

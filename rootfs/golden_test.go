@@ -131,6 +131,7 @@ func TestGolden(t *testing.T) {
 		{"docker-default-v2-nocgroup", "docker-default", func(_ *specs.Spec, f *Facts) { f.Cgroups, f.CgroupNS = unified(""), true }},
 		{"docker-default-v1-rw", "docker-default", func(s *specs.Spec, _ *Facts) { s.Mounts[4].Options[0] = "rw" }},
 		{"docker-cgroupns", "docker-cgroupns", nil},
+		{"docker-nocgroup", "docker-default", func(_ *specs.Spec, f *Facts) { f.Cgroups = hybrid("") }},
 		{"docker-readonly", "docker-readonly", nil},
 		{"docker-volume", "docker-volume", nil},
 		{"docker-volume-shared", "docker-volume", func(s *specs.Spec, _ *Facts) { s.Linux.RootfsPropagation = "rshared" }},

@@ -205,3 +205,24 @@ func TestUpdateRootlessDelegated(t *testing.T) {
 	equal(b, "pids.max", strings.TrimSpace(b.read(file)), "12")
 	c.deleteForce()
 }
+
+// Without a cgroup of its own the container sees nothing of a hierarchy. The place is there all the same: Podman mounts the host's on it.
+func TestRootlessMountOnEmptyHierarchy(t *testing.T) {
+	if pureV2() {
+		t.Skip("the host has no hierarchy of version 1")
+	}
+	b := newUserBox(t)
+	dir := b.path("shown")
+	b.mkdir(dir)
+	b.write(dir+"/file", "of the host\n", 0o644)
+	for _, h := range hierarchies() {
+		if h.v2 {
+			continue
+		}
+		at := "/sys/fs/cgroup/" + filepath.Base(h.dir)
+		c := b.userContainer(mount("/sys/fs/cgroup", "cgroup", "cgroup", "ro"), script("ls -A "+at))
+		c.run().ok().prints("")
+		c.configure(b.rootless, mount("/sys/fs/cgroup", "cgroup", "cgroup", "ro"), mount(at, "bind", dir, "bind"), script("cat "+at+"/file"))
+		c.run().ok().prints("of the host\n")
+	}
+}
