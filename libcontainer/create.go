@@ -131,14 +131,6 @@ func (r *Runtime) compile(p *prepared, facts *hostFacts) error {
 	return mergeProblems(report, errors.Join(c.errs...))
 }
 
-// validate hands warnings on and returns the errors.
-func (r *Runtime) validate(report *specs.Report) error {
-	for _, w := range report.Warnings {
-		r.warn(w.Error())
-	}
-	return report.Err()
-}
-
 func (r *Runtime) make(ctx context.Context, op, id string, o CreateOptions, run bool) (*Container, error) {
 	c, err := r.makeContainer(ctx, id, o, run)
 	if err != nil {

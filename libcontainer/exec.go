@@ -34,12 +34,6 @@ func (c *Container) exec(ctx context.Context, o ExecOptions) (*Process, error) {
 	if o.Process == nil {
 		return nil, errors.New("process: it is needed")
 	}
-	if err := c.rt.validate(specs.ValidateProcess(o.Process)); err != nil {
-		return nil, err
-	}
-	if err := checkOptions(o.Process, o.Stdio, o.PidFile); err != nil {
-		return nil, err
-	}
 	p, stillborn, err := c.execIn(ctx, o, false)
 	if stillborn {
 		p, _, err = c.execIn(ctx, o, true)
@@ -132,6 +126,9 @@ func (c *Container) execRunner(ctx context.Context, rec *record, spec *specs.Spe
 		warn = func(string) {}
 	}
 	comp, err := compileExec(spec, o.Process, rec, facts, po, warn)
+	if err == nil {
+		err = checkOptions(o.Process, o.Stdio, o.PidFile)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -145,10 +142,12 @@ func (c *Container) execRunner(ctx context.Context, rec *record, spec *specs.Spe
 	return m, nil
 }
 
-// compileExec makes the plan of an exec. What of the configuration concerns any program in the container (seccomp, mappings) is taken from
-// spec, the rest from p.
+// compileExec validates p and makes the plan of an exec; all that is wrong is told at once, as by Runtime.compile. What of the configuration
+// concerns any program in the container (seccomp, mappings) is taken from spec, the rest from p.
 func compileExec(spec *specs.Spec, p *specs.Process, rec *record, facts *hostFacts, o planOptions, warn func(string)) (*compiler, error) {
-	c := newCompiler(spec, p, facts, o, warn)
+	report := specs.ValidateProcess(p)
+	var warnings []string
+	c := newCompiler(spec, p, facts, o, func(text string) { warnings = append(warnings, text) })
 	c.exec = &execTarget{namespaces: rec.Namespaces, ids: o.ids}
 	c.rdt = rec.Rdt
 	c.containerFD = c.slot()
@@ -158,9 +157,14 @@ func compileExec(spec *specs.Spec, p *specs.Process, rec *record, facts *hostFac
 	}
 	c.cgroup.attach = o.attach
 	c.compileProcess()
-	if len(c.errs) > 0 {
-		return nil, errors.Join(c.errs...)
+	switch {
+	case len(report.Errors) > 0:
+		warnings = nil // they may come from what is wrong
+	case len(c.errs) == 0:
+		c.planExec()
 	}
-	c.planExec()
-	return c, errors.Join(c.errs...)
+	for _, text := range mergeWarnings(report, warnings) {
+		warn(text)
+	}
+	return c, mergeProblems(report, errors.Join(c.errs...))
 }

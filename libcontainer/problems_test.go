@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/minirun/minirun/specs"
 )
 
@@ -96,6 +98,34 @@ func TestAllProblemsInOnePass(t *testing.T) {
 	}
 	if len(warnings) != 0 {
 		t.Errorf("warnings %q", warnings)
+	}
+}
+
+// An exec tells all that is wrong with its process in one go too.
+func TestAllProblemsOfExec(t *testing.T) {
+	s := testSpec(nil)
+	p := *s.Process
+	p.Cwd, p.ApparmorProfile, p.SelinuxLabel = "here", "docker-default", "system_u:system_r:x_t:s0"
+	p.User.UID = 70000
+	mapped := []specs.LinuxIDMapping{{HostID: 100000, Size: 65536}}
+	o := planOptions{id: "web", bundle: "/bundle", run: true, ids: userMaps{uids: mapped, gids: mapped}}
+	rec := &record{Namespaces: unix.CLONE_NEWNS | unix.CLONE_NEWUSER}
+	var warnings []string
+	_, err := compileExec(s, &p, rec, testFacts(t, "v2"), o, func(text string) { warnings = append(warnings, text) })
+	want := []string{
+		`process.cwd: "here" is not an absolute path`,
+		"process.user.uid: 70000 is not mapped in the container's user namespace",
+		"process.apparmorProfile: AppArmor is not enabled on this host",
+		"process.selinuxLabel: SELinux is not enabled on this host",
+	}
+	if text := fmt.Sprintf("%d problems: %s", len(want), strings.Join(want, "; ")); err == nil || err.Error() != text {
+		t.Errorf("error %v\nwant  %s", err, text)
+	}
+	if len(warnings) != 0 {
+		t.Errorf("warnings %q", warnings)
+	}
+	if _, err := compileExec(s, &specs.Process{}, rec, testFacts(t, "v2"), o, func(string) {}); err == nil {
+		t.Error("an empty process has no error")
 	}
 }
 
