@@ -30,7 +30,7 @@ default_runtime_name = "$name"
 runtime_type = "io.containerd.runc.v2"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.$name.options]
 BinaryName = "$RT"
-SystemdCgroup = false
+SystemdCgroup = $CGSYSTEMD
 EOF
 	containerd -c "$W/containerd.toml" >"$W/containerd.log" 2>&1 &
 	echo $! >"$W/containerd.pid"
@@ -76,9 +76,9 @@ containerd_down() {
 }
 
 # C ARGS... ID CMD...: a container that is removed at its end.
-C() { CTR run --rm --runc-binary "$RT" --cgroup "/$CGROUP/ctr" "$@"; }
+C() { CTR run --rm --runc-binary "$RT" "${CGCTR[@]}" "$@"; }
 # begin ARGS... ID CMD...: one in the background.
-ctr_begin() { ok CTR run -d --runc-binary "$RT" --cgroup "/$CGROUP/ctr" "$@"; }
+ctr_begin() { ok CTR run -d --runc-binary "$RT" "${CGCTR[@]}" "$@"; }
 
 containerd__run() {
 	ok C $img one echo hello

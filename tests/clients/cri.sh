@@ -40,7 +40,7 @@ cri_down() {
 # pod NAME [JSON]: runs a pod, whose configuration is that below with the JSON merged into it. It is then in $POD, its file in $PODFILE.
 pod() {
 	local default
-	default=$(jq -n --arg name "$1" --arg logs "$W/pods/$1" --arg cgroup "/$CGROUP/$1" '{metadata: {name: $name, uid: $name, namespace: "test", attempt: 0},
+	default=$(jq -n --arg name "$1" --arg logs "$W/pods/$1" --arg cgroup "$(pod_parent "$1")" '{metadata: {name: $name, uid: $name, namespace: "test", attempt: 0},
 		hostname: $name, log_directory: $logs, linux: {cgroup_parent: $cgroup, security_context: {namespace_options: {pid: "CONTAINER"}}}}')
 	mkdir -p "$W/pods/$1"
 	PODFILE=$W/pods/$1.json

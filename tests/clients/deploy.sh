@@ -23,7 +23,7 @@ deploy_down() { remove_cgroups; }
 deploy__docker() {
 	echo '{}' >"$W/d.json"
 	dockerd --data-root "$W/docker" --exec-root "$W/dexec" -p "$W/docker.pid" -H "unix://$W/d.sock" --config-file "$W/d.json" \
-		--cgroup-parent "/$CGROUP" --exec-opt native.cgroupdriver=cgroupfs >"$W/dockerd.log" 2>&1 &
+		--cgroup-parent "$CGPARENT" --exec-opt native.cgroupdriver="$CGMANAGER" >"$W/dockerd.log" 2>&1 &
 	trap 'set +e; docker_down' EXIT
 	until_true D version
 	D import --change 'ENV PATH=/bin:/usr/bin' --change 'CMD ["sh"]' - "$bb" <"$W/rootfs.tar"
@@ -100,14 +100,14 @@ deploy__podman() {
 	ready podman/10-minirun.conf >"$W/tmp/containers/containers.conf.d/10-minirun.conf"
 	mount --bind "$W/tmp/containers" /etc/containers
 	trap 'set +e; podman_down; umount /etc/containers' EXIT
-	local podman=(timeout -k 5 120 podman --root "$W/podman" --runroot "$W/prun" --cgroup-manager cgroupfs --events-backend file --network-config-dir "$W/pnet")
+	local podman=(timeout -k 5 120 podman --root "$W/podman" --runroot "$W/prun" --cgroup-manager "$CGMANAGER" --events-backend file --network-config-dir "$W/pnet")
 	ok "${podman[@]}" info -f '{{.Host.OCIRuntime.Name}} {{.Host.OCIRuntime.Path}}'
 	is "minirun $RT"
 	"${podman[@]}" import --change 'ENV PATH=/bin:/usr/bin' "$W/rootfs.tar" "$pb"
-	ok "${podman[@]}" run --rm --cgroup-parent "/$CGROUP" "${LIMITS[@]}" "$pb" echo hello
+	ok "${podman[@]}" run --rm --cgroup-parent "$CGPARENT" "${LIMITS[@]}" "$pb" echo hello
 	is hello
 	# The reason alone, as the runtime tells it in JSON.
-	code 127 "${podman[@]}" run --rm --cgroup-parent "/$CGROUP" "${LIMITS[@]}" "$pb" no-such-program
+	code 127 "${podman[@]}" run --rm --cgroup-parent "$CGPARENT" "${LIMITS[@]}" "$pb" no-such-program
 	lacks '"level"'
 	printf '%s\n' "FROM $pb" 'RUN echo built >/built' >"$W/tmp/Dockerfile"
 	ok timeout 100 buildah --root "$W/podman" --runroot "$W/prun" build -f "$W/tmp/Dockerfile" "$W/tmp/containers"

@@ -13,7 +13,7 @@ docker_up() {
 
 docker_start() {
 	local args=(--data-root "$W/docker" --exec-root "$W/dexec" -p "$W/docker.pid" -H "unix://$W/d.sock" --config-file "$W/d.json"
-		--cgroup-parent "/$CGROUP" --exec-opt native.cgroupdriver=cgroupfs)
+		--cgroup-parent "$CGPARENT" --exec-opt native.cgroupdriver="$CGMANAGER")
 	# runc is built in, under its own name.
 	[ "$name" = runc ] || args+=(--add-runtime "$name=$RT" --default-runtime "$name")
 	dockerd "${args[@]}" "$@" >"$W/dockerd.log" 2>&1 &

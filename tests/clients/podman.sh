@@ -4,7 +4,7 @@
 # Podman as root, with a storage of its own.
 
 P() {
-	timeout -k 5 120 podman --root "$W/podman" --runroot "$W/prun" --cgroup-manager cgroupfs --events-backend file \
+	timeout -k 5 120 podman --root "$W/podman" --runroot "$W/prun" --cgroup-manager "$CGMANAGER" --events-backend file \
 		--network-config-dir "$W/pnet" --runtime "$RT" "$@"
 }
 # One line of limits that this machine grants to every container.
@@ -30,11 +30,11 @@ podman_down() {
 	remove_cgroups
 }
 
-PR() { P run --rm --cgroup-parent "/$CGROUP" "${LIMITS[@]}" "$@"; }
+PR() { P run --rm --cgroup-parent "$CGPARENT" "${LIMITS[@]}" "$@"; }
 podman_begin() {
 	local id=$1
 	shift
-	ok P run -d --cgroup-parent "/$CGROUP" "${LIMITS[@]}" --name "$id" "$@"
+	ok P run -d --cgroup-parent "$CGPARENT" "${LIMITS[@]}" --name "$id" "$@"
 }
 
 podman__run() {
@@ -49,7 +49,7 @@ podman__run() {
 
 podman__terminal() {
 	# Podman loses what a program prints just before its end.
-	ok script -qec "podman --root $W/podman --runroot $W/prun --cgroup-manager cgroupfs --events-backend file --network-config-dir $W/pnet --runtime $RT run -it --rm --cgroup-parent /$CGROUP ${LIMITS[*]} $pb sh -c 'tty; sleep 1'" /dev/null
+	ok script -qec "podman --root $W/podman --runroot $W/prun --cgroup-manager $CGMANAGER --events-backend file --network-config-dir $W/pnet --runtime $RT run -it --rm --cgroup-parent $CGPARENT ${LIMITS[*]} $pb sh -c 'tty; sleep 1'" /dev/null
 	has /dev/pts/0
 }
 
@@ -148,7 +148,7 @@ podman__network() {
 }
 
 podman__pod() {
-	ok P pod create --name pod --cgroup-parent "/$CGROUP" --share net,ipc,uts
+	ok P pod create --name pod --cgroup-parent "$CGPARENT" --share net,ipc,uts
 	ok P run -d --pod pod "${LIMITS[@]}" --name first $pb sh -c 'mkdir -p /www && echo pod >/www/index.html && exec httpd -f -p 8080 -h /www'
 	ok P run --rm --pod pod "${LIMITS[@]}" $pb sh -c 'sleep 1; timeout 10 wget -q -O - http://127.0.0.1:8080/'
 	is pod
@@ -218,7 +218,7 @@ podman__systemd_mode() {
 podman__restart_policy() {
 	podman_begin cc --restart on-failure:2 $pb sh -c 'echo again; exit 1'
 	until_true prints 'exited 2' P inspect -f '{{.State.Status}} {{.RestartCount}}' cc
-	ok sh -c "podman --root $W/podman --runroot $W/prun --cgroup-manager cgroupfs --events-backend file logs cc | grep -c again"
+	ok sh -c "podman --root $W/podman --runroot $W/prun --cgroup-manager $CGMANAGER --events-backend file logs cc | grep -c again"
 	is 3
 }
 
@@ -233,7 +233,7 @@ podman__build() {
 podman__many() {
 	local i pids=()
 	for i in $(seq 10); do
-		P run --rm --cgroup-parent "/$CGROUP" "${LIMITS[@]}" $pb echo "out$i" >"$W/tmp/pmany$i" 2>&1 &
+		P run --rm --cgroup-parent "$CGPARENT" "${LIMITS[@]}" $pb echo "out$i" >"$W/tmp/pmany$i" 2>&1 &
 		pids+=($!)
 	done
 	wait "${pids[@]}"

@@ -1,7 +1,8 @@
 #!/bin/bash
 # shellcheck disable=SC2016 # what stands in single quotes is for the shell in the container
 # shellcheck disable=SC2154 # name, results and here are set by "inside"
-# Podman as an ordinary user, who exists in these namespaces only. On a version 1 host nothing can be limited, paused or measured so.
+# Podman as an ordinary user, who exists in these namespaces only. On a version 1 host nothing can be limited, paused or measured so. With systemd
+# it is in a session of the user, whose manager makes the cgroups.
 
 rb=localhost/bb:1
 ruser=mrcrootless
@@ -9,18 +10,22 @@ rid=4712
 
 # U COMMAND...: the command as the user.
 U() {
-	setpriv --reuid "$rid" --regid "$rid" --init-groups env -i HOME="$W/uhome" XDG_RUNTIME_DIR="$W/urun" PATH="$PATH" USER="$ruser" TERM=xterm \
-		timeout -k 5 120 "$@"
+	(
+		[ -z "$SYSTEMD" ] || echo "$BASHPID" >"$USESSION/cgroup.procs"
+		exec setpriv --reuid "$rid" --regid "$rid" --init-groups env -i HOME="$W/uhome" XDG_RUNTIME_DIR="$URUN" PATH="$PATH" USER="$ruser" TERM=xterm \
+			${SYSTEMD:+DBUS_SESSION_BUS_ADDRESS="unix:path=$URUN/bus"} timeout -k 5 120 "$@"
+	)
 }
-L() { U podman --cgroup-manager cgroupfs --events-backend file --runtime "$RT" "$@"; }
+L() { U podman --cgroup-manager "$CGMANAGER" --events-backend file --runtime "$RT" "$@"; }
 
 rootless_up() {
+	URUN=$W/urun
 	mkdir -p "$W/uhome/.config/containers" "$W/urun" "$W/etc" "$W/net"
 	printf '[storage]\ndriver = "overlay"\n' >"$W/uhome/.config/containers/storage.conf"
 	chown -R "$rid:$rid" "$W/uhome" "$W/urun"
 	chmod 700 "$W/urun"
 	cp /etc/passwd /etc/group "$W/etc/"
-	echo "$ruser:x:$rid:$rid::$W/uhome:/bin/sh" >>"$W/etc/passwd"
+	echo "$ruser:*:$rid:$rid::$W/uhome:/bin/sh" >>"$W/etc/passwd"
 	echo "$ruser:x:$rid:" >>"$W/etc/group"
 	echo "$ruser:3000000:65536" | tee "$W/etc/subuid" >"$W/etc/subgid"
 	local f
@@ -32,11 +37,25 @@ rootless_up() {
 	mknod -m 666 "$W/net/tun" c 10 200
 	mkdir -p /dev/net
 	mount --bind "$W/net" /dev/net
+	[ -z "$SYSTEMD" ] || user_session
 	# The bind mounts above began with the namespace of this shell; the image goes through a file that the user can read.
 	chmod 755 "$W"
 	chmod 644 "$W/rootfs.tar"
 	L import --change 'ENV PATH=/bin:/usr/bin' --change 'CMD ["sh"]' "$W/rootfs.tar" $rb
 }
+
+# user_session begins a session, as a login does, in which the user may use all controllers.
+user_session() {
+	URUN=/run/user/$rid
+	mkdir -p /run/systemd/system/user@.service.d
+	printf '[Service]\nDelegate=cpu cpuset io memory pids\n' >/run/systemd/system/user@.service.d/delegate.conf
+	systemctl daemon-reload
+	systemd-run --quiet --unit mrcsession -p User="$ruser" -p PAMName=login -p Type=exec sleep infinity
+	until_true test -S "$URUN/bus"
+	until_true user_scope
+	USESSION=$(echo "/sys/fs/cgroup/user.slice/user-$rid.slice/session-"*.scope)
+}
+user_scope() { [ -e "$(echo "/sys/fs/cgroup/user.slice/user-$rid.slice/session-"*.scope)/cgroup.procs" ]; }
 
 rootless_clean() {
 	L pod rm -a -f -t 0
@@ -47,6 +66,11 @@ rootless_down() {
 	local pid
 	rootless_clean
 	L volume prune -f
+	if [ -n "$SYSTEMD" ]; then
+		systemctl stop mrcsession "user@$rid" "user-runtime-dir@$rid"
+		rm -r /run/systemd/system/user@.service.d
+		systemctl daemon-reload
+	fi
 	# The process that keeps the user namespace, and Podman's programs that wait in it.
 	for pid in $(pgrep -u "$rid"); do kill "$pid"; done
 	umount /dev/net
@@ -87,7 +111,7 @@ rootless__exit_codes() {
 
 rootless__terminal() {
 	# Podman loses what a program prints just before its end.
-	ok U script -qec "podman --cgroup-manager cgroupfs --events-backend file --runtime $RT run -it --rm $rb sh -c 'tty; sleep 1'" /dev/null
+	ok U script -qec "podman --cgroup-manager $CGMANAGER --events-backend file --runtime $RT run -it --rm $rb sh -c 'tty; sleep 1'" /dev/null
 	has /dev/pts/0
 }
 
@@ -207,9 +231,9 @@ rootless__drop_in() {
 	local dir=$W/uhome/.config/containers/containers.conf.d
 	mkdir -p "$dir"
 	sed "s|/usr/local/bin/minirun|$RT|" "$here/../../deploy/podman/10-minirun.conf" >"$dir/10-minirun.conf"
-	ok U podman --cgroup-manager cgroupfs --events-backend file info -f '{{.Host.OCIRuntime.Name}} {{.Host.OCIRuntime.Path}}'
+	ok U podman --cgroup-manager "$CGMANAGER" --events-backend file info -f '{{.Host.OCIRuntime.Name}} {{.Host.OCIRuntime.Path}}'
 	is "minirun $RT"
-	ok U podman --cgroup-manager cgroupfs --events-backend file run --rm $rb echo hello
+	ok U podman --cgroup-manager "$CGMANAGER" --events-backend file run --rm $rb echo hello
 	is hello
 	rm -r "$dir"
 }
