@@ -222,7 +222,7 @@ func (c *Child) Ack(files ...*os.File) error {
 	b := binary.LittleEndian.AppendUint32(nil, 1)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(fds)))
 	err := unix.Sendmsg(int(c.sock.Fd()), b, oob, nil, unix.MSG_NOSIGNAL)
-	if err != nil && !errors.Is(err, unix.EPIPE) { // a dead init says so at the next receive
+	if err != nil && !errors.Is(err, unix.EPIPE) && !errors.Is(err, unix.ECONNRESET) { // a dead init says so at the next receive
 		return fmt.Errorf("write to init: %w", err)
 	}
 	return nil

@@ -2,14 +2,21 @@ package nsenter
 
 import (
 	"encoding/binary"
+	"fmt"
 	"os"
 	"testing"
 
 	"golang.org/x/sys/unix"
 )
 
-// What the init reports before it ends arrives, also when it ends with an answer of the host side unread.
+// What the init reports before it ends arrives, also when it ends with an answer of the host side unread, and another one comes too late.
 func TestReceiveAfterReset(t *testing.T) {
+	for late := range 3 {
+		t.Run(fmt.Sprintf("%d late", late), func(t *testing.T) { receiveAfterReset(t, late) })
+	}
+}
+
+func receiveAfterReset(t *testing.T, late int) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -28,6 +35,11 @@ func TestReceiveAfterReset(t *testing.T) {
 	}
 	if err := child.Close(); err != nil {
 		t.Fatal(err)
+	}
+	for range late {
+		if err := c.Ack(); err != nil {
+			t.Error(err)
+		}
 	}
 	if m, err := receive(host); err != nil || m.kind != eventError || m.index != 17 {
 		t.Errorf("received %+v, %v", m, err)
