@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/minirun/minirun/nsenter"
+	"github.com/minirun/minirun/specs"
 )
 
 // hinted adds what a bare errno does not tell to people who met a rule of user namespaces.
@@ -27,6 +28,10 @@ func (c *compiler) hint(op nsenter.Op, ie *nsenter.InitError) string {
 		if ie.Errno == unix.EPERM {
 			return "only CAP_SYS_RESOURCE raises a hard limit"
 		}
+	case nsenter.ProcScheduler:
+		if ie.Errno == unix.EPERM && c.process != nil && c.process.Scheduler != nil {
+			return hintScheduler(c.process.Scheduler.Policy)
+		}
 	}
 	if !c.confined() {
 		return ""
@@ -36,6 +41,14 @@ func (c *compiler) hint(op nsenter.Op, ie *nsenter.InitError) string {
 
 // confined tells whether the container is in another user namespace than the host's first one.
 func (c *compiler) confined() bool { return c.ns.own(unix.CLONE_NEWUSER) || c.facts.caller.nested }
+
+func hintScheduler(policy specs.LinuxSchedulerPolicy) string {
+	switch policy {
+	case specs.SchedFIFO, specs.SchedRR:
+		return "it needs CAP_SYS_NICE, and in cgroup version 1 linux.resources.cpu.realtimeRuntime"
+	}
+	return "it needs CAP_SYS_NICE"
+}
 
 func hintUnshare(errno unix.Errno) string {
 	switch errno {

@@ -284,9 +284,11 @@ func TestHints(t *testing.T) {
 		{op: nsenter.NsUnshare{Flags: unix.CLONE_NEWUSER}, err: nsenter.InitError{Errno: unix.EPERM}, want: "unprivileged_userns_clone", all: true},
 		{op: nsenter.NsUnshare{Flags: unix.CLONE_NEWNET}, err: nsenter.InitError{Errno: unix.ENOSPC}},
 		{op: nsenter.RlimitSet{}, err: nsenter.InitError{Errno: unix.EPERM}, want: "CAP_SYS_RESOURCE", all: true},
+		{op: nsenter.ProcScheduler{}, err: nsenter.InitError{Errno: unix.EPERM}, want: "realtimeRuntime", all: true},
+		{op: nsenter.ProcScheduler{}, err: nsenter.InitError{Errno: unix.EINVAL}},
 	} {
 		for _, confined := range []bool{true, false} {
-			c := &compiler{facts: &hostFacts{caller: caller{nested: confined}}}
+			c := &compiler{facts: &hostFacts{caller: caller{nested: confined}}, process: &specs.Process{Scheduler: &specs.Scheduler{Policy: specs.SchedFIFO}}}
 			got := c.hint(tc.op, &tc.err)
 			want := tc.want != "" && (confined || tc.all)
 			if want != (got != "") || want && !strings.Contains(got, tc.want) {

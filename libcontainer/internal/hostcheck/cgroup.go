@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/minirun/minirun/cgroups"
+	"github.com/minirun/minirun/specs"
 )
 
 // cgroup looks at the place of the container's cgroup and for the files of its limits.
@@ -24,6 +25,27 @@ func (c *checker) cgroup() {
 	}
 	for i := range c.Writes {
 		c.limitFile(&c.Writes[i])
+	}
+	c.realtime()
+}
+
+// realtime tells of a real-time policy in a version 1 cgroup that has no running time for it: a new one has none of its own.
+func (c *checker) realtime() {
+	p := c.Spec.Process
+	if p == nil || p.Scheduler == nil || p.Scheduler.Policy != specs.SchedFIFO && p.Scheduler.Policy != specs.SchedRR {
+		return
+	}
+	if r := c.linux.Resources; r != nil && r.CPU != nil && r.CPU.RealtimeRuntime != nil && *r.CPU.RealtimeRuntime != 0 {
+		return
+	}
+	d, ok := c.Cgroup.Dir("cpu")
+	if !ok || d.Version != 1 {
+		return
+	}
+	const file = "cpu.rt_runtime_us"
+	have, err := os.ReadFile(path.Join(d.Abs(), file))
+	if exists(path.Join(d.MountPoint, file)) && (err != nil || strings.TrimSpace(string(have)) == "0") {
+		c.fail("process.scheduler.policy", string(p.Scheduler.Policy), "the cgroup has no real-time running time: it needs linux.resources.cpu.realtimeRuntime")
 	}
 }
 

@@ -203,6 +203,23 @@ linux.seccomp.syscalls[1].action ("SCMP_ACT_NOTIFY"): this kernel has no such ac
 linux.seccomp.syscalls[2].action ("SCMP_ACT_KILL_PROCESS"): this kernel has no such action
 linux.seccomp.flags[1] ("SECCOMP_FILTER_FLAG_SPEC_ALLOW"): this kernel does not take it
 linux.seccomp.listenerPath ("TMP/plain"): is not a socket`},
+		{"real time without running time", func(in *Input) {
+			write(t, in.Host+"/cgroup/cpu.rt_runtime_us", "950000\n", 0o644)
+			write(t, in.Host+"/cgroup/none/cpu.rt_runtime_us", "0\n", 0o644)
+			in.Spec.Process.Scheduler = &specs.Scheduler{Policy: specs.SchedRR, Priority: 1}
+			in.Cgroup = &cgroups.Record{Dirs: []cgroups.Dir{{Version: 1, Controllers: []string{"cpu"}, MountPoint: in.Host + "/cgroup", Path: "/none"}}}
+		}, `process.scheduler.policy ("SCHED_RR"): the cgroup has no real-time running time: it needs linux.resources.cpu.realtimeRuntime`},
+		{"real time with running time", func(in *Input) {
+			write(t, in.Host+"/cgroup/cpu.rt_runtime_us", "950000\n", 0o644)
+			write(t, in.Host+"/cgroup/some/cpu.rt_runtime_us", "1000\n", 0o644)
+			in.Spec.Process.Scheduler = &specs.Scheduler{Policy: specs.SchedRR, Priority: 1}
+			in.Cgroup = &cgroups.Record{Dirs: []cgroups.Dir{{Version: 1, Controllers: []string{"cpu"}, MountPoint: in.Host + "/cgroup", Path: "/some"}}}
+		}, ""},
+		{"real time on a kernel that does not count it", func(in *Input) {
+			write(t, in.Host+"/cgroup/tasks", "", 0o644)
+			in.Spec.Process.Scheduler = &specs.Scheduler{Policy: specs.SchedFIFO, Priority: 1}
+			in.Cgroup = &cgroups.Record{Dirs: []cgroups.Dir{{Version: 1, Controllers: []string{"cpu"}, MountPoint: in.Host + "/cgroup", Path: "/new"}}}
+		}, ""},
 		{"processors", func(in *Input) {
 			in.Spec.Linux.Resources = &specs.LinuxResources{CPU: &specs.LinuxCPU{Cpus: "1,3-4", Mems: "0"}}
 		}, `linux.resources.cpu.cpus ("1,3-4"): this machine has the CPUs 0-3 only`},
