@@ -51,6 +51,9 @@ func (r *Runtime) check(ctx context.Context, o CreateOptions, bundle string, spe
 	if err != nil {
 		return nil, err
 	}
+	if o.NoCgroup {
+		facts.withoutCgroup()
+	}
 	if o.SystemdCgroup {
 		var m *systemd.Manager
 		if facts.systemd, m, err = askSystemd(ctx); err != nil {

@@ -35,6 +35,8 @@ type hostFacts struct {
 	joined func(path string) (joinedUser, error)
 	// noCgroup is why the caller may not make a cgroup there; asked only when rootless.
 	noCgroup func(cgroups.Dir) error
+	// disabled: the caller wants no cgroup at all.
+	disabled bool
 	resctrl  func() (*resctrl.FS, error)
 }
 

@@ -84,6 +84,9 @@ func (r *Runtime) prepare(ctx context.Context, id string, o CreateOptions, run b
 	if err != nil {
 		return nil, err
 	}
+	if o.NoCgroup {
+		facts.withoutCgroup()
+	}
 	if o.SystemdCgroup {
 		if facts.systemd, p.systemd, err = askSystemd(ctx); err != nil {
 			return nil, fmt.Errorf("systemd cgroup: %w", err)

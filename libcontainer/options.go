@@ -57,6 +57,9 @@ type CreateOptions struct {
 	// SystemdCgroup has systemd make the cgroup, as a scope: the system's, or that of the user for callers other than root. linux.cgroupsPath is then
 	// slice:prefix:name. What is done to the container later finds out by itself.
 	SystemdCgroup bool
+	// NoCgroup makes none: the processes stay in the caller's, as those of an ordinary user do who may not make one. linux.cgroupsPath and limits
+	// are errors then; rules for devices are left out.
+	NoCgroup bool
 	// NotifySocket gives the program a socket for sd_notify(3), in a directory of its own at /run/notify. See Container.ListenNotify.
 	NotifySocket bool
 	// NoNewKeyring leaves the process in the caller's session keyring.

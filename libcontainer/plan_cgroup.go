@@ -1,6 +1,7 @@
 package libcontainer
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -29,10 +30,19 @@ func (c *compiler) permittedCgroup() {
 	plan.record.Dirs = dirs
 }
 
+// errDisabled is why a container has no cgroup although one could be made.
+var errDisabled = errors.New("cgroups are disabled")
+
+// withoutCgroup is for a caller that wants no cgroup, and what needs one refused.
+func (f *hostFacts) withoutCgroup() {
+	f.rootless, f.disabled = true, true
+	f.noCgroup = func(cgroups.Dir) error { return errDisabled }
+}
+
 // permittedWrites leaves the rules for devices out where they cannot be given at all: both versions want CAP_SYS_ADMIN over the host. Without
 // them the container still cannot make a device node, and uses others by the rights of its user.
 func (f *hostFacts) permittedWrites(writes []cgroups.Write) []cgroups.Write {
-	if !f.caller.nested && f.caps&(1<<unix.CAP_SYS_ADMIN) != 0 {
+	if !f.disabled && !f.caller.nested && f.caps&(1<<unix.CAP_SYS_ADMIN) != 0 {
 		return writes
 	}
 	return slices.DeleteFunc(writes, func(w cgroups.Write) bool { return w.Controller == "devices" })

@@ -65,7 +65,7 @@ func (a *app) registerGlobals(f *flags) (help, showVersion *bool) {
 	f.StringVar(&a.logLevel, "log-level", "", "least level that is logged: debug, info, warning or error; errors are always")
 	f.BoolVar(&a.debug, "debug", false, "log debug records too")
 	f.BoolVar(&a.systemdCgroup, "systemd-cgroup", false, "have systemd make the cgroup, as a scope; linux.cgroupsPath is slice:prefix:name")
-	f.StringVar(&a.cgroupManager, "cgroup-manager", "", "who makes the cgroup: cgroupfs or systemd")
+	f.StringVar(&a.cgroupManager, "cgroup-manager", "", "who makes the cgroup: cgroupfs, systemd or disabled, for none")
 	f.StringVar(&a.rootless, "rootless", "auto", "whether to do without a cgroup that the caller may not make: true, false or auto")
 	help = f.Bool("help", false, "show help")
 	f.alias("h", "help")
@@ -86,14 +86,14 @@ func (a *app) check() error {
 	}
 	switch a.cgroupManager {
 	case "":
-	case "cgroupfs":
+	case "cgroupfs", "disabled":
 		if a.systemdCgroup {
-			return usagef("--cgroup-manager cgroupfs: --systemd-cgroup says the opposite")
+			return usagef("--cgroup-manager %s: --systemd-cgroup says the opposite", a.cgroupManager)
 		}
 	case "systemd":
 		a.systemdCgroup = true
 	default:
-		return usagef("--cgroup-manager %q: it must be cgroupfs or systemd", a.cgroupManager)
+		return usagef("--cgroup-manager %q: it must be cgroupfs, systemd or disabled", a.cgroupManager)
 	}
 	if a.root == "" {
 		return usagef("--root: it must not be empty")
@@ -105,6 +105,9 @@ func (a *app) check() error {
 	a.root = abs
 	return nil
 }
+
+// noCgroup tells whether containers get no cgroup. How a cgroup is made and removed later is in the state.
+func (a *app) noCgroup() bool { return a.cgroupManager == "disabled" }
 
 // rootlessOption is nil for auto. The flag was checked.
 func (a *app) rootlessOption() *bool {

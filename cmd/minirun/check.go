@@ -34,7 +34,7 @@ minirun check -b /srv/web --format json | jq -r '.errors[].path'`,
 				if len(args) != 0 {
 					return 1, usagef("check: no arguments are needed, not %d", len(args))
 				}
-				return a.checkBundle(ctx, *format, libcontainer.CreateOptions{Bundle: *bundle, NoPivot: *noPivot, SystemdCgroup: a.systemdCgroup})
+				return a.checkBundle(ctx, *format, libcontainer.CreateOptions{Bundle: *bundle, NoPivot: *noPivot, SystemdCgroup: a.systemdCgroup, NoCgroup: a.noCgroup()})
 			}
 		},
 	}

@@ -99,7 +99,8 @@ func TestUsageErrors(t *testing.T) {
 	}{
 		{"--log-format xml list", 1, `--log-format "xml": it must be text or json`},
 		{"--log-level loud list", 1, `--log-level "loud": it must be debug, info, warning or error`},
-		{"--cgroup-manager disabled list", 1, `--cgroup-manager "disabled": it must be cgroupfs or systemd`},
+		{"--cgroup-manager none list", 1, `--cgroup-manager "none": it must be cgroupfs, systemd or disabled`},
+		{"--cgroup-manager disabled --systemd-cgroup list", 1, "--cgroup-manager disabled: --systemd-cgroup says the opposite"},
 		{"--cgroup-manager cgroupfs --systemd-cgroup list", 1, "--cgroup-manager cgroupfs: --systemd-cgroup says the opposite"},
 		{"--root= list", 1, "--root: it must not be empty"},
 		{"--root / state web", 1, `root directory "/": it must be an absolute path and not "/"`},

@@ -35,7 +35,7 @@ func (c *createFlags) register(f *flags) {
 func (c *createFlags) options(a *app) (libcontainer.CreateOptions, error) {
 	o := libcontainer.CreateOptions{
 		Bundle: c.bundle, PidFDSocket: c.pidFDSocket, NoPivot: c.noPivot, NoNewKeyring: c.noNewKeyring,
-		SystemdCgroup: a.systemdCgroup, NotifySocket: os.Getenv(notifyVariable) != "",
+		SystemdCgroup: a.systemdCgroup, NoCgroup: a.noCgroup(), NotifySocket: os.Getenv(notifyVariable) != "",
 		Stdio: libcontainer.Stdio{Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr},
 	}
 	// The container's cgroups are made with the usual rights, whatever the caller keeps for itself: its users read them.

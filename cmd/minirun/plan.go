@@ -43,7 +43,7 @@ func plan(a *app, bundle, format string, args []string) error {
 	if err != nil {
 		return err
 	}
-	p, err := rt.Plan(id, libcontainer.CreateOptions{Bundle: bundle, SystemdCgroup: a.systemdCgroup})
+	p, err := rt.Plan(id, libcontainer.CreateOptions{Bundle: bundle, SystemdCgroup: a.systemdCgroup, NoCgroup: a.noCgroup()})
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -71,4 +72,28 @@ func TestOrdinaryUserIsTold(t *testing.T) {
 	r := b.do("check", "--bundle", d.bundle).exits(2)
 	b.contains("check", r.stdout, "error: linux.netDevices: the caller needs CAP_NET_ADMIN", `("gid=5"): left out`)
 	equal(b, "two colons for a value", strings.Contains(r.stdout, `:  (`), false)
+}
+
+// Without a cgroup by the caller's wish, root's container stays in the caller's, and
+// is found by its pid namespace; what needs a cgroup is an error.
+func TestCgroupManagerDisabled(t *testing.T) {
+	b := newBox(t)
+	b.globals = []string{"--cgroup-manager", "disabled"}
+	c := b.container(sleeping(), func(s *specs.Spec) { s.Linux.CgroupsPath = "" })
+	c.runDetached().ok()
+	equal(b, "cgroup of the process", b.read("/proc/"+strconv.Itoa(c.pid())+"/cgroup"), b.read("/proc/self/cgroup"))
+	c.exec("true").ok()
+	b.globals = nil
+	b.contains("ps", b.do("ps", "--format", "json", c.id).ok().stdout, strconv.Itoa(c.pid()))
+	b.do("pause", c.id).fails(1, "without a cgroup")
+	c.delete("--force").ok()
+	b.globals = []string{"--cgroup-manager", "disabled"}
+	c.configure(func(s *specs.Spec) { s.Linux.CgroupsPath = "/" + b.name })
+	c.run().fails(1, "linux.cgroupsPath: cgroups are disabled")
+	c.configure(func(s *specs.Spec) {
+		s.Linux.CgroupsPath = ""
+		s.Linux.Resources = &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(1 << 30))}}
+	})
+	c.run().fails(1, "linux.resources.memory.limit: cannot be set without a cgroup: cgroups are disabled")
+	b.do("check", "--bundle", c.bundle).exits(2)
 }
