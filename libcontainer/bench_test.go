@@ -1,8 +1,6 @@
 package libcontainer
 
 import (
-	"encoding/json"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -13,12 +11,8 @@ import (
 // BenchmarkCompileDockerDefault compiles the whole of Docker's default config, its seccomp filter taken from the cache, as every create does but
 // the first. What is left to the plan's bytes is in nsenter's BenchmarkEncode.
 func BenchmarkCompileDockerDefault(b *testing.B) {
-	text, err := os.ReadFile(filepath.Join("..", "tests", "integration", "testdata", "bundles", "docker-default.json"))
+	s, _, err := specs.LoadFile(filepath.Join("..", "tests", "integration", "testdata", "bundles", "docker-default.json"))
 	if err != nil {
-		b.Fatal(err)
-	}
-	var s specs.Spec
-	if err := json.Unmarshal(text, &s); err != nil {
 		b.Fatal(err)
 	}
 	cache := b.TempDir()
@@ -35,7 +29,7 @@ func BenchmarkCompileDockerDefault(b *testing.B) {
 			o := planOptions{id: "web", bundle: "/bundle"}
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := compileCreate(&s, facts, o, func(string) {}); err != nil {
+				if _, err := compileCreate(s, facts, o, func(string) {}); err != nil {
 					b.Fatal(err)
 				}
 			}

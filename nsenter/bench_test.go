@@ -1,8 +1,6 @@
 package nsenter_test
 
 import (
-	"encoding/json"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -14,28 +12,18 @@ import (
 // BenchmarkEncode makes the bytes of the plan for Docker's default config on this machine. What comes before is in libcontainer's
 // BenchmarkCompileDockerDefault.
 func BenchmarkEncode(b *testing.B) {
-	text, err := os.ReadFile(filepath.Join("..", "tests", "integration", "testdata", "bundles", "docker-default.json"))
+	s, _, err := specs.LoadFile(filepath.Join("..", "tests", "integration", "testdata", "bundles", "docker-default.json"))
 	if err != nil {
-		b.Fatal(err)
-	}
-	var s specs.Spec
-	if err := json.Unmarshal(text, &s); err != nil {
 		b.Fatal(err)
 	}
 	bundle := b.TempDir()
 	s.Root.Path = bundle
 	s.Hooks = nil
-	if text, err = json.Marshal(&s); err != nil {
-		b.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(bundle, "config.json"), text, 0o644); err != nil {
-		b.Fatal(err)
-	}
 	r, err := libcontainer.New(libcontainer.Options{Root: b.TempDir()})
 	if err != nil {
 		b.Fatal(err)
 	}
-	plan, err := r.Plan("web", libcontainer.CreateOptions{Bundle: bundle})
+	plan, err := r.Plan("web", libcontainer.CreateOptions{Bundle: bundle, Spec: s})
 	if err != nil {
 		b.Fatal(err)
 	}
