@@ -55,8 +55,9 @@ func (c *createFlags) options(a *app) (libcontainer.CreateOptions, error) {
 	return o, err
 }
 
-// activate hands socket activation on, sd_listen_fds(3): the sockets come first among the preserved descriptors, and the program, which is process 1
-// of the container, finds the variables. It returns the number of sockets. Variables that are meant for another process count for nothing.
+// activate hands socket activation on, sd_listen_fds(3): the sockets come first among the preserved descriptors, and the program finds the
+// variables. It returns the number of sockets. Variables that are meant for another process count for nothing. As with other runtimes they are
+// for process 1: a program in somebody else's pid namespace does not take itself for the one that is meant.
 func activate(p *specs.Process) int {
 	n, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))
 	if err != nil || n <= 0 || p == nil || os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
