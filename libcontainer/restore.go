@@ -200,7 +200,7 @@ func (m *restorer) shellJob(i int, in *os.File, opts *criu.Options) error {
 	if _, err := unix.IoctlGetTermios(int(in.Fd()), unix.TCGETS); err != nil {
 		return fmt.Errorf("descriptor %d was a terminal, so standard input must be one: %w", i, err)
 	}
-	m.criu.Stdin(in)
+	m.criu.Terminal(in)
 	opts.OrphanPtsMaster = false // nobody is to make another terminal for it
 	return nil
 }

@@ -92,7 +92,7 @@ func (c *checkpointFlags) run(ctx context.Context, a *app, args []string) (int, 
 	if err != nil {
 		return 1, err
 	}
-	return 0, ctr.Checkpoint(ctx, o)
+	return 0, interruptible(ctx, func(ctx context.Context) error { return ctr.Checkpoint(ctx, o) })
 }
 
 // lsmProfile checks TYPE:NAME.

@@ -104,6 +104,18 @@ func (fg *foreground) during(ctx context.Context, f func(ctx context.Context) er
 	return err
 }
 
+// interruptible does the same for a command that does not stay: a signal that asks for the end puts everything back, as long as f is not done.
+func interruptible(ctx context.Context, f func(ctx context.Context) error) error {
+	fg := &foreground{signals: make(chan os.Signal, 8)}
+	for _, s := range []os.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM} {
+		if !signal.Ignored(s) { // as by nohup(1)
+			signal.Notify(fg.signals, s)
+		}
+	}
+	defer signal.Stop(fg.signals)
+	return fg.during(ctx, f)
+}
+
 // wait passes signals on until the program ends, and its last output has been shown.
 func (fg *foreground) wait(ctx context.Context, p *libcontainer.Process) (libcontainer.ExitStatus, error) {
 	type end struct {

@@ -64,8 +64,10 @@ func (c *restoreFlags) run(ctx context.Context, a *app, args []string) (int, err
 		if o.Stdio.Console, err = detachedConsole(o.Spec.Process, c.create.consoleSocket); err != nil {
 			return 1, err
 		}
-		_, err = rt.Restore(ctx, id, o)
-		return 0, err
+		return 0, interruptible(ctx, func(ctx context.Context) error {
+			_, err := rt.Restore(ctx, id, o)
+			return err
+		})
 	}
 	at := attachment{noSubreaper: c.noSubreaper}
 	return at.run(ctx, a, &o.CreateOptions, func(ctx context.Context) (*libcontainer.Container, error) { return rt.Restore(ctx, id, o) })

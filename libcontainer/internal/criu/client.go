@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -57,17 +58,20 @@ func Find() (string, error) {
 	return "", errors.New("criu: executable file not found in $PATH")
 }
 
-// Prepare makes a Process that is not started yet.
+// Prepare makes a Process that is not started yet. What a terminal sends to its foreground is not for CRIU: it would leave processes behind
+// as it has them just then, and is to put them back instead.
 func Prepare(path string) *Process {
 	p := &Process{cmd: exec.Command(path, "swrk", "3"), grace: grace}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.cmd.Stderr = &p.stderr
 	p.cmd.WaitDelay = time.Second
 	p.files = []*os.File{nil} // the socket's place
 	return p
 }
 
-// Stdin is CRIU's standard input, which it hands on to a shell job. It stays open in the caller.
-func (p *Process) Stdin(f *os.File) { p.cmd.Stdin = f }
+// Terminal is CRIU's standard input, which it hands on to a shell job. It stays open in the caller. CRIU changes the terminal's modes, so it has to
+// be in the foreground.
+func (p *Process) Terminal(f *os.File) { p.cmd.Stdin, p.cmd.SysProcAttr = f, nil }
 
 // Hand passes a file on and returns the number that it has in CRIU. It stays open in the caller.
 func (p *Process) Hand(f *os.File) int {
