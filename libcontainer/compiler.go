@@ -87,6 +87,7 @@ type compiler struct {
 	exec        *execTarget  // nil for a create
 	ahead       bool         // the host side has answered at pointCgroup already
 	readyAhead  bool         // and at pointReady
+	netAside    bool         // the host side makes the network namespace
 	errs        []error
 }
 

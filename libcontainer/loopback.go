@@ -28,6 +28,11 @@ func loopbackUp(ns int) error {
 	if err := unix.Setns(ns, unix.CLONE_NEWNET); err != nil {
 		return fmt.Errorf("setns: %w", err)
 	}
+	return setLoopbackUp()
+}
+
+// setLoopbackUp is for the thread's own namespace.
+func setLoopbackUp() error {
 	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("socket: %w", err)

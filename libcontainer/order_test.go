@@ -44,6 +44,7 @@ var orderRules = []struct {
 	{"hooks of the runtime's namespace come before the root changes", isRuntimeHook, oneOf(is[nsenter.RootPivot], is[nsenter.RootChroot])},
 	{"network devices are there before hooks look for them", is[hostMoveDevice], isRuntimeHook},
 	{"the process id is on disk before the init can outlive the runtime", is[hostRecordPid], is[nsenter.SyncCreated]},
+	{"what exec and hooks read is on disk before the init can outlive the runtime", is[hostKeepConfig], oneOf(is[hostRecordPid], is[nsenter.SyncCreated], isRuntimeHook)},
 	{"groups are set while that is allowed", isFinalGroups, isFinalUser},
 	{"the bounding set is cut while CAP_SETPCAP is there", is[nsenter.CapsBounding], isFinalUser},
 	{"no right is kept beyond the capabilities asked for", isFinalUser, isFinalCaps},
@@ -221,7 +222,7 @@ func TestAnswers(t *testing.T) {
 				}
 			case hostOpenCgroup:
 				files = op.First == nsenter.NoSlot
-			case hostHookState:
+			case hostHookState, hostHandNetwork:
 				files = true
 			case hostHook, hostMoveDevice, hostIDMap:
 				if op, ok := op.(hostHook); len(answers) >= len(questions) && !(ok && op.Kind == "poststart") {

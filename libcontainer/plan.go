@@ -10,6 +10,7 @@ const (
 	pointConsole            // the terminal's controlling side is handed over
 	pointReady              // everything stands but the change of the root: hooks, limits, state
 	pointSeccomp            // the listener of a seccomp filter is handed over
+	pointNetwork            // before all others: the network namespace is handed over
 )
 
 // planCreate is the life of a container up to its program, in order. The order is the security design; order_test.go says what of it
@@ -17,11 +18,13 @@ const (
 func (c *compiler) planCreate() {
 	c.recordState()       // host: first of all, so that nothing is ever made that a later delete cannot find
 	c.makeNotify()        // host: a socket to tell that the program is ready
+	c.makeNetworkAside()  // host: the network namespace, on a thread of its own
 	c.openNamespaces()    // host: namespaces to join
 	c.openSources()       // host: bind sources, and a root, that the container's user may be unable to reach
 	c.makeCgroup()        // host: a version 2 directory, for the process to be born in
 	c.makeRdt()           // host: a group of the caches and memory bandwidth
 	c.spawn()             // host
+	c.handNetwork()       // host
 	c.limitCgroup()       // host: copy of the configuration, version 1 directories, limits, while the init begins
 	c.answerAhead()       // host: what the init will ask for
 	c.enterUnified()      // init: version 2, when it was not born there

@@ -22,13 +22,14 @@ func (c *compiler) recordState() {
 // answerAhead has the host side do what depends on nothing that the init does, while that is busy, and leave the answers in the socket: the init
 // does not wait at all, and the host side not for the init. The answers have to come in the order of the questions, so there must be no earlier one.
 func (c *compiler) answerAhead() {
-	if c.cgroup.record.Unit != nil || c.ns.fork || c.ns.made&unix.CLONE_NEWUSER != 0 || c.ordinaryUser() {
+	if !c.mayAnswerAhead() {
 		return
 	}
 	c.ahead = true
 	if c.cgroup.joined() > 0 {
 		c.items([]nsenter.Item{c.openTasks(), step("linux.cgroupsPath", hostAck{})})
 	}
+	c.keepConfig()
 	h := c.hooks()
 	//nolint:staticcheck // deprecated, but still in use
 	hooks := len(h.Prestart) + len(h.CreateRuntime) + len(h.CreateContainer) + len(h.StartContainer)
@@ -37,6 +38,11 @@ func (c *compiler) answerAhead() {
 	}
 	c.readyAhead = true
 	c.items(append(c.readySteps(), step("ready", hostAck{})))
+}
+
+// mayAnswerAhead tells whether there is no question but those that can be answered beforehand.
+func (c *compiler) mayAnswerAhead() bool {
+	return c.cgroup.record.Unit == nil && !c.ns.fork && c.ns.made&unix.CLONE_NEWUSER == 0 && !c.ordinaryUser()
 }
 
 // ready is where everything stands but the change of the root. The host side has the last word before the container is on its own: limits that

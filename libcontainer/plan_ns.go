@@ -179,10 +179,15 @@ func mapped(m []specs.LinuxIDMapping, id uint32) bool {
 
 func (c *compiler) unshareNamespaces() {
 	flags := c.ns.made &^ (c.spawnFlags() | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWCGROUP)
+	if c.netAside {
+		flags &^= unix.CLONE_NEWNET
+	}
 	if flags != 0 {
 		c.add("linux.namespaces", nsenter.NsUnshare{Flags: flags})
 	}
-	if c.ns.made&unix.CLONE_NEWNET != 0 {
+	if c.netAside {
+		c.enterNetwork()
+	} else if c.ns.made&unix.CLONE_NEWNET != 0 {
 		// Programs expect 127.0.0.1 wherever there is a network namespace at all.
 		c.add("linux.namespaces", nsenter.NetLoopback{})
 	}

@@ -197,7 +197,9 @@ func (c *compiler) enterUnified() {
 // limitCgroup makes the version 1 directories and writes the limits while the init is busy with its first mounts, which do not count much. A unit
 // needs a process to begin with, so with systemd it makes everything.
 func (c *compiler) limitCgroup() {
-	c.add("config.json", hostKeepConfig{})
+	if !c.mayAnswerAhead() {
+		c.keepConfig()
+	}
 	if c.cgroup.record.Unit != nil {
 		c.add("linux.cgroupsPath", hostStartUnit{c.cgroup.record, c.cgroup.properties})
 		c.add("linux.resources", hostLimitCgroup{c.cgroup.writes})
@@ -208,6 +210,8 @@ func (c *compiler) limitCgroup() {
 		c.add("linux.resources", hostLimitCgroup{c.cgroup.writes})
 	}
 }
+
+func (c *compiler) keepConfig() { c.add("config.json", hostKeepConfig{}) }
 
 // openTasks hands the init the files by which it moves itself.
 func (c *compiler) openTasks() nsenter.Item {
