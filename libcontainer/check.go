@@ -64,7 +64,10 @@ func (r *Runtime) check(ctx context.Context, o CreateOptions, bundle string, spe
 	}
 	c := newCompiler(spec, spec.Process, facts, planOptions{id: "check", bundle: bundle, noPivot: o.NoPivot, noNewKeyring: o.NoNewKeyring}, quiet.warn)
 	c.compileAll()
-	host := c.lookAtHost(spec)
+	host := hostcheck.Check(&hostcheck.Input{
+		Spec: spec, Bundle: bundle, Capabilities: facts.caps, Nested: facts.caller.nested, Cgroup: &c.cgroup.record, Writes: c.cgroup.writes,
+		SeccompFlags: seccomp.Info().SupportedFlags, Host: "/",
+	})
 	addTo(&report.Errors, c.errs, specs.Error)
 	for _, text := range warnings {
 		addTo(&report.Warnings, []error{errors.New(text)}, specs.Warning)
@@ -72,14 +75,6 @@ func (r *Runtime) check(ctx context.Context, o CreateOptions, bundle string, spe
 	addTo(&report.Errors, asErrors(host.Errors), specs.Error)
 	addTo(&report.Warnings, asErrors(host.Warnings), specs.Warning)
 	return report, nil
-}
-
-// lookAtHost compares the configuration, as it was before anything was added to it, with this machine.
-func (c *compiler) lookAtHost(spec *specs.Spec) *specs.Report {
-	return hostcheck.Check(&hostcheck.Input{
-		Spec: spec, Bundle: c.opts.bundle, Capabilities: c.facts.caps, Nested: c.facts.caller.nested, Cgroup: &c.cgroup.record, Writes: c.cgroup.writes,
-		SeccompFlags: seccomp.Info().SupportedFlags, Host: "/",
-	})
 }
 
 func asErrors(list []*specs.FieldError) []error {

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/minirun/minirun/cgroups"
@@ -52,7 +51,6 @@ type prepared struct {
 	raw      []byte
 	opts     planOptions
 	facts    *hostFacts
-	look     func(*compiler) []error // finds what else will fail on this host; may be nil
 	compiler *compiler
 	systemd  *systemd.Manager // nil: cgroups are made one by one
 }
@@ -95,7 +93,6 @@ func (r *Runtime) prepare(ctx context.Context, id string, o CreateOptions, run b
 		}
 	}
 	p.facts = facts
-	p.look = func(c *compiler) []error { return asErrors(c.lookAtHost(p.spec).Errors) }
 	if err := r.compile(p, facts); err != nil {
 		p.close()
 		return nil, err
@@ -118,8 +115,7 @@ func (p *prepared) close() {
 	}
 }
 
-// compile validates and compiles, both in any case, so that everything that is wrong is told at once. The plan is made only of what is right. What
-// Check finds by looking at the host is never the reason for a refusal, but is told where there is another.
+// compile validates and compiles, both in any case, so that everything that is wrong is told at once. The plan is made only of what is right.
 func (r *Runtime) compile(p *prepared, facts *hostFacts) error {
 	report := specs.Validate(p.spec)
 	var warnings []string
@@ -135,11 +131,7 @@ func (r *Runtime) compile(p *prepared, facts *hostFacts) error {
 		r.warn(text)
 	}
 	p.compiler = c
-	err := mergeProblems(report, errors.Join(c.errs...))
-	if err == nil || p.look == nil {
-		return err
-	}
-	return mergeProblems(report, errors.Join(slices.Concat(c.errs, unsaid(c.errs, p.look(c)))...))
+	return mergeProblems(report, errors.Join(c.errs...))
 }
 
 func (r *Runtime) make(ctx context.Context, op, id string, o CreateOptions, run bool) (*Container, error) {

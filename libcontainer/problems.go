@@ -2,7 +2,6 @@ package libcontainer
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -80,17 +79,6 @@ func mergeProblems(report *specs.Report, compiled error) error {
 		return report.Err()
 	}
 	return join(list)
-}
-
-// unsaid returns those errors that concern other fields than the ones that are told already.
-func unsaid(told, more []error) []error {
-	var found []string
-	for _, err := range told {
-		for _, e := range flatten(err) {
-			found = append(found, fieldOf(e.Error()))
-		}
-	}
-	return slices.DeleteFunc(more, func(e error) bool { return concerns(e.Error(), found) })
 }
 
 // mergeWarnings does the same for warnings, each of which begins with its field.

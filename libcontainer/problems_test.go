@@ -101,31 +101,6 @@ func TestAllProblemsInOnePass(t *testing.T) {
 	}
 }
 
-// What the host lacks is told beside another problem, and is none by itself: the kernel decides.
-func TestHostIsLookedAtAfterAProblem(t *testing.T) {
-	looked := 0
-	try := func(change func(*specs.Spec)) error {
-		p := &prepared{spec: testSpec(change), opts: planOptions{id: "web", bundle: "/bundle"}}
-		p.look = func(*compiler) []error {
-			looked++
-			return []error{errors.New("root.path: no such directory"), errors.New("process.apparmorProfile: no such profile"), errors.New("hostname: too long")}
-		}
-		return (&Runtime{root: "/run/x", warn: func(string) {}}).compile(p, testFacts(t, "v2"))
-	}
-	if err := try(nil); err != nil || looked != 0 {
-		t.Errorf("%v, after %d looks", err, looked)
-	}
-	err := try(func(s *specs.Spec) {
-		s.Hostname = strings.Repeat("h", 65)
-		s.Process.ApparmorProfile = "docker-default"
-	})
-	want := `3 problems: hostname: "` + strings.Repeat("h", 65) + `" is 65 bytes long, at most 64 are possible; ` +
-		"process.apparmorProfile: AppArmor is not enabled on this host; root.path: no such directory"
-	if err == nil || err.Error() != want || looked != 1 {
-		t.Errorf("%v, after %d looks", err, looked)
-	}
-}
-
 // An exec tells all that is wrong with its process in one go too.
 func TestAllProblemsOfExec(t *testing.T) {
 	s := testSpec(nil)
