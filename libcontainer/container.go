@@ -248,7 +248,7 @@ func newRecord(id string, o planOptions, spec *specs.Spec, c *compiler) *record 
 		Version: stateVersion, ID: id, OCIVersion: spec.Version, Bundle: o.bundle, Rootfs: rootPath(o.bundle, spec),
 		Created: time.Now().UTC(), OwnerUID: os.Geteuid(), Namespaces: c.ns.all(), Annotations: spec.Annotations,
 		NoPivot: o.noPivot, NoNewKeyring: o.noNewKeyring, Preserve: o.preserve, Notify: o.notify != "", Moved: o.moved,
-		Poststop: spec.Hooks != nil && len(spec.Hooks.Poststop) > 0,
+		Poststop: spec.Hooks != nil && len(spec.Hooks.Poststop) > 0, NoPoststart: spec.Hooks == nil || len(spec.Hooks.Poststart) == 0,
 	}
 	if len(c.cgroup.record.Dirs) > 0 {
 		cg := c.cgroup.record

@@ -28,11 +28,14 @@ func (c *Container) Start(ctx context.Context) error {
 		case status != specs.StateCreated:
 			return fmt.Errorf("cannot start an already running container: %w", ErrRunning)
 		}
+		if rec.NoPoststart {
+			return c.letGo(ctx, rec)
+		}
 		spec, err := c.Spec()
 		if err != nil {
 			return err
 		}
-		if err := c.letGo(ctx, spec, rec); err != nil {
+		if err := c.letGo(ctx, rec); err != nil {
 			return err
 		}
 		if spec.Hooks == nil {
@@ -53,7 +56,7 @@ func ignoreNotRunning(err error) error {
 }
 
 // letGo writes the byte that the init waits for, and follows it until the program runs.
-func (c *Container) letGo(ctx context.Context, spec *specs.Spec, rec *record) error {
+func (c *Container) letGo(ctx context.Context, rec *record) error {
 	result, err := openFifo(c.dir.path(resultFifo), unix.O_RDONLY)
 	if err != nil {
 		return err
@@ -79,7 +82,7 @@ func (c *Container) letGo(ctx context.Context, spec *specs.Spec, rec *record) er
 		return errors.New("container's init ended before it executed the program")
 	}
 	if err != nil {
-		return c.explainStart(spec, rec, err)
+		return c.explainStart(rec, err)
 	}
 	return os.Remove(c.dir.path(resultFifo))
 }
@@ -95,7 +98,11 @@ func openFifo(path string, mode int) (*os.File, error) {
 
 // explainStart words a failure after start. The plan is compiled again from the stored configuration: the same input gives the
 // same plan, so the index leads to the same step.
-func (c *Container) explainStart(spec *specs.Spec, rec *record, err error) error {
+func (c *Container) explainStart(rec *record, err error) error {
+	spec, serr := c.Spec()
+	if serr != nil {
+		return errors.Join(err, serr)
+	}
 	facts, ferr := c.rt.facts(context.Background(), c.rt.seccompCache())
 	if ferr != nil {
 		return errors.Join(err, ferr)

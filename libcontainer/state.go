@@ -59,6 +59,8 @@ type record struct {
 	Moved        bool `json:"moved,omitempty"`
 	// Poststop tells whether there are hooks to run after the end, which are in the configuration.
 	Poststop bool `json:"poststop,omitempty"`
+	// NoPoststart tells that start needs nothing of the configuration, as there are no hooks to run after it.
+	NoPoststart bool `json:"noPoststart,omitempty"`
 }
 
 func (r *record) planOptions() planOptions {

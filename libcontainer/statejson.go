@@ -42,6 +42,7 @@ func (r *record) encode() []byte {
 	j.flag("notify", r.Notify)
 	j.flag("moved", r.Moved)
 	j.flag("poststop", r.Poststop)
+	j.flag("noPoststart", r.NoPoststart)
 	j.end()
 	return j.b
 }

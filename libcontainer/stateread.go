@@ -52,6 +52,8 @@ func (r *record) decodePlain(b []byte) bool {
 			r.Moved = s.flag()
 		case "poststop":
 			r.Poststop = s.flag()
+		case "noPoststart":
+			r.NoPoststart = s.flag()
 		default:
 			s.failed = true
 		}

@@ -19,7 +19,7 @@ func plainRecord() record {
 			{Version: 2, Controllers: []string{"memory"}, MountPoint: "/sys/fs/cgroup", Path: "/a/b"},
 		}},
 		Annotations: map[string]string{"k": "v", "empty": ""},
-		NoPivot:     true, NoNewKeyring: true, Preserve: 3, Notify: true, Moved: true, Poststop: true,
+		NoPivot:     true, NoNewKeyring: true, Preserve: 3, Notify: true, Moved: true, Poststop: true, NoPoststart: true,
 	}
 }
 
