@@ -151,8 +151,8 @@ func mountSource(s savedMount, spec *specs.Spec, bundle string, cgroup *cgroups.
 	number, below, nested := strings.Cut(rest, "/")
 	i, err := strconv.Atoi(number)
 	switch {
-	case kind == "mounts" && err == nil && i >= 0 && i < len(spec.Mounts) && isBind(spec.Mounts[i]) && spec.Mounts[i].Destination == s.Destination:
-		source = spec.Mounts[i].Source
+	case kind == "mounts" && err == nil && bindTo(spec, s.Destination, i) >= 0:
+		source = spec.Mounts[bindTo(spec, s.Destination, i)].Source
 		if !filepath.IsAbs(source) {
 			source = filepath.Join(bundle, source)
 		}
@@ -163,6 +163,21 @@ func mountSource(s savedMount, spec *specs.Spec, bundle string, cgroup *cgroups.
 		return rest, "", nil
 	}
 	return "", "", fmt.Errorf("checkpoint: mount %q at %q: not in the configuration", s.Name, s.Path)
+}
+
+// bindTo finds the bind mount that a configuration has at a destination: mounts[first], or the last one. Podman's list is in another order each time.
+// -1: none.
+func bindTo(spec *specs.Spec, destination string, first int) int {
+	fits := func(m specs.Mount) bool { return isBind(m) && m.Destination == destination }
+	if first >= 0 && first < len(spec.Mounts) && fits(spec.Mounts[first]) {
+		return first
+	}
+	for i, m := range slices.Backward(spec.Mounts) {
+		if fits(m) {
+			return i
+		}
+	}
+	return -1
 }
 
 // isDevice tells whether a path is a device that every container has, or one of the configuration.
