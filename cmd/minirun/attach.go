@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"runtime/debug"
 
 	"github.com/minirun/minirun/libcontainer"
 )
@@ -38,7 +37,6 @@ func (at attachment) run(
 		return 1, err
 	}
 	a.releaseWarnings()
-	debug.SetGCPercent(100) // from here on this process lives as long as the container
 	stop := a.relayNotify(ctx, ctr)
 	defer stop()
 	status, err := fg.wait(ctx, ctr.Process())

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"github.com/minirun/minirun/cgroups"
@@ -60,7 +59,6 @@ func (a *app) events(ctx context.Context, once bool, interval time.Duration, arg
 		}
 		return out.Encode(eventLine{"stats", c.ID(), newStatsJSON(&s)})
 	}
-	debug.SetGCPercent(100) // this may take days
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	events, err := c.Events(ctx, libcontainer.EventOptions{StatsInterval: interval})

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -120,7 +119,6 @@ func (c *execFlags) start(ctx context.Context, a *app, ctr *libcontainer.Contain
 		return 255, err
 	}
 	a.releaseWarnings()
-	debug.SetGCPercent(100)
 	status, err := fg.wait(ctx, p)
 	return status.ShellCode(), err
 }
