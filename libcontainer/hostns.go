@@ -13,29 +13,37 @@ import (
 	"github.com/minirun/minirun/libcontainer/internal/hostcheck"
 )
 
-// run opens without waiting (the path may be a FIFO) and asks the descriptor itself what it is: the name proves nothing.
 func (o hostOpenNamespace) run(_ context.Context, r *runner) error {
+	f, err := o.open(r)
+	if err != nil {
+		return err
+	}
+	r.slots[o.Slot] = f
+	return nil
+}
+
+// open opens without waiting (the path may be a FIFO) and asks the descriptor itself what it is: the name proves nothing.
+func (o hostOpenNamespace) open(r *runner) (*os.File, error) {
 	fd, err := unix.Open(o.Path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return fmt.Errorf("open %s: %w", o.Path, err)
+		return nil, fmt.Errorf("open %s: %w", o.Path, err)
 	}
 	f := os.NewFile(uintptr(fd), o.Path)
 	flag, err := unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE)
 	if err != nil {
 		f.Close()
-		return fmt.Errorf("%s is not a %s namespace: %w", o.Path, o.Kind, err)
+		return nil, fmt.Errorf("%s is not a %s namespace: %w", o.Path, o.Kind, err)
 	}
 	if uint64(flag) != o.Flag {
 		f.Close()
-		return fmt.Errorf("%s is a %s namespace, not a %s namespace: %w", o.Path,
+		return nil, fmt.Errorf("%s is a %s namespace, not a %s namespace: %w", o.Path,
 			strings.Join(namespaceNames(uint64(flag)), ""), o.Kind, unix.EINVAL)
 	}
 	if err := r.ownNamespace(o, fd); err != nil {
 		f.Close()
-		return err
+		return nil, err
 	}
-	r.slots[o.Slot] = f
-	return nil
+	return f, nil
 }
 
 // ownNamespace refuses the caller's own namespace where the configuration changes something of it: that would change the host.

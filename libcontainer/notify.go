@@ -162,7 +162,7 @@ func (n *NotifyRelay) ready(ctx context.Context) ([]byte, error) {
 	}
 	init, err := openProcess(rec)
 	if errors.Is(err, ErrNotRunning) {
-		return n.receive()
+		return n.receive(maxQueued)
 	}
 	if err != nil {
 		return nil, err
@@ -173,7 +173,7 @@ func (n *NotifyRelay) ready(ctx context.Context) ([]byte, error) {
 		if _, err := unix.Poll(fds, patience); err != nil && !errors.Is(err, unix.EINTR) {
 			return nil, fmt.Errorf("poll: %w", err)
 		}
-		ready, err := n.receive() // what was sent before the end counts
+		ready, err := n.receive(maxQueued) // what was sent before the end counts
 		if ready != nil || err != nil || fds[1].Revents != 0 {
 			return ready, err
 		}
@@ -181,11 +181,15 @@ func (n *NotifyRelay) ready(ctx context.Context) ([]byte, error) {
 	return nil, context.Cause(ctx)
 }
 
-// receive reads what there is, up to the line that says that the program is ready. Descriptors that come with it, as of sd_notify_barrier(3), are
+// maxQueued is how many messages are read in a row: more than a socket holds (net.unix.max_dgram_qlen), so that a program that does not stop
+// sending keeps nobody from looking at the rest of the world.
+const maxQueued = 1024
+
+// receive reads what there is, most messages of it, up to the line that says that the program is ready. Descriptors that come with it, as of sd_notify_barrier(3), are
 // closed by the kernel, which is the answer that their sender waits for.
-func (n *NotifyRelay) receive() ([]byte, error) {
+func (n *NotifyRelay) receive(most int) ([]byte, error) {
 	buf := make([]byte, 4096) // systemd takes no longer ones
-	for {
+	for range most {
 		size, err := unix.Read(int(n.sock.Fd()), buf)
 		switch {
 		case errors.Is(err, unix.EAGAIN):
@@ -201,6 +205,7 @@ func (n *NotifyRelay) receive() ([]byte, error) {
 			}
 		}
 	}
+	return nil, nil
 }
 
 func tellSupervisor(ctx context.Context, address string, ready []byte, mainPID int) error {

@@ -3,6 +3,7 @@ package libcontainer
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -43,5 +44,27 @@ func TestNotifySupervisorFull(t *testing.T) {
 		}
 	case <-time.After(20 * time.Second):
 		t.Fatal("still sending")
+	}
+}
+
+// A program that sends more and more is read from for a while, and not for good.
+func TestNotifyFlood(t *testing.T) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(pair[1])
+	n := &NotifyRelay{sock: os.NewFile(uintptr(pair[0]), "notify socket")}
+	defer n.Close()
+	for _, text := range []string{"STATUS=1", "STATUS=2", "STATUS=3", "READY=1"} {
+		if _, err := unix.Write(pair[1], []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ready, err := n.receive(2); ready != nil || err != nil {
+		t.Errorf("after two of four messages: %q, %v", ready, err)
+	}
+	if ready, err := n.receive(2); string(ready) != "READY=1" || err != nil {
+		t.Errorf("after all: %q, %v", ready, err)
 	}
 }

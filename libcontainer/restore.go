@@ -309,9 +309,9 @@ func (m *restorer) namespaces(opts *criu.Options) ([]*os.File, error) {
 			continue
 		}
 		if _, name, ok := criuNamespace(ns.Type); ok {
-			f, err := os.Open(ns.Path)
+			f, err := hostOpenNamespace{Path: ns.Path, Kind: ns.Type, Flag: namespaceFlag(ns.Type)}.open(&m.runner)
 			if err != nil {
-				return files, fmt.Errorf("linux.namespaces[%d]: %w", i, err)
+				return files, fieldError(fmt.Sprintf("linux.namespaces[%d].path", i), err)
 			}
 			files = append(files, f)
 			opts.Inherit = append(opts.Inherit, criu.InheritFD{Key: name, FD: m.criu.Hand(f)})

@@ -226,7 +226,10 @@ func (p *Process) receive() (*response, *os.File, error) {
 		}
 		r, err := decode(b[:n])
 		if err != nil {
-			return nil, file, fmt.Errorf("criu: answer: %w", err)
+			if file != nil {
+				file.Close()
+			}
+			return nil, nil, fmt.Errorf("criu: answer: %w", err)
 		}
 		return r, file, nil
 	}
@@ -237,12 +240,21 @@ func passedFile(oob []byte) (*os.File, error) {
 		return nil, nil
 	}
 	messages, err := unix.ParseSocketControlMessage(oob)
-	if err != nil || len(messages) != 1 {
+	if err != nil {
 		return nil, fmt.Errorf("criu: control message: %w", err)
 	}
+	if len(messages) != 1 {
+		return nil, fmt.Errorf("criu: %d control messages, expected one", len(messages))
+	}
 	fds, err := unix.ParseUnixRights(&messages[0])
-	if err != nil || len(fds) != 1 {
+	if err != nil {
 		return nil, fmt.Errorf("criu: passed descriptors: %w", err)
+	}
+	if len(fds) != 1 {
+		for _, fd := range fds {
+			unix.Close(fd)
+		}
+		return nil, fmt.Errorf("criu: %d descriptors passed, expected one", len(fds))
 	}
 	return os.NewFile(uintptr(fds[0]), "from criu"), nil
 }
