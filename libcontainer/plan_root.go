@@ -150,7 +150,7 @@ func (c *compiler) compileCgroup() {
 	}
 	rec, err := c.placeCgroup()
 	if err != nil {
-		c.errs = append(c.errs, err)
+		c.errs = append(c.errs, fieldError("linux.cgroupsPath", err))
 		return
 	}
 	writes, warnings, err := cgroups.Compile(withDefaultDevices(l.Resources), c.facts.cgroups)

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/minirun/minirun/cgroups"
 	"github.com/minirun/minirun/specs"
 )
 
@@ -171,5 +172,22 @@ func TestProblemsAreBounded(t *testing.T) {
 	}
 	if join(list[:1]) != list[0] || join(nil) != nil {
 		t.Error("one problem is not itself, or none is one")
+	}
+}
+
+// TestNoHierarchies: where root's container can have no cgroup, the error names the field that says where it would be.
+func TestNoHierarchies(t *testing.T) {
+	facts := testFacts(t, "v1")
+	facts.cgroups = &cgroups.Host{}
+	p := &prepared{opts: planOptions{id: "web", bundle: "/b"}, spec: testSpec(func(s *specs.Spec) {
+		s.Mounts = slices.DeleteFunc(s.Mounts, func(m specs.Mount) bool { return m.Type == "cgroup" })
+	})}
+	err := (&Runtime{root: "/run/x", warn: func(string) {}}).compile(p, facts)
+	if want := "linux.cgroupsPath: place cgroup: no cgroup hierarchy is mounted"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	facts.withoutCgroup()
+	if err := (&Runtime{root: "/run/x", warn: func(string) {}}).compile(p, facts); err != nil {
+		t.Errorf("without one: %v", err)
 	}
 }
