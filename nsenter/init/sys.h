@@ -153,10 +153,11 @@ struct sys_dirent {
 	char name[];
 };
 
+/* A filter that the container asks for may deny even this: then a fault ends the process. */
 static inline _Noreturn void sys_exit(int status)
 {
-	for (;;)
-		SYS1(__NR_exit_group, status);
+	SYS1(__NR_exit_group, status);
+	__builtin_trap();
 }
 
 static inline int sys_close(int fd)
