@@ -90,7 +90,7 @@ func (r *runner) lastWords(ctx context.Context) error {
 // failed words the failure of a step and ends the init.
 func (r *runner) failed(err error) error {
 	oom := r.outOfMemory(err)
-	r.stillborn = !oom && r.diedAtBirth(err)
+	r.stillborn = r.diedAtBirth(err) && !(oom && r.ownMemory())
 	if err = r.c.explain(err); oom {
 		err = fmt.Errorf("linux.resources.memory.limit: too little memory for the container to start: %w", err)
 	}

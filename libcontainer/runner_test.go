@@ -2,6 +2,8 @@ package libcontainer
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -62,5 +64,26 @@ func TestStillborn(t *testing.T) {
 		if err := r.failed(c.err); r.stillborn != c.want || err.Error() != c.err.Error() {
 			t.Errorf("%s: %t, want %t; error %q", c.name, r.stillborn, c.want, err)
 		}
+	}
+}
+
+// A cgroup that is used again may have counted kills of the memory killer before; those are not what has ended the init.
+func TestStillbornAfterOOM(t *testing.T) {
+	limit := int64(1 << 20)
+	spec := testSpec(func(s *specs.Spec) {
+		s.Linux.Resources = &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &limit}}
+	})
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "memory.events"), []byte("oom 3\noom_kill 3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for made, want := range []bool{true, false} {
+		at := cgroups.Record{Dirs: []cgroups.Dir{{Version: 2, Controllers: []string{"memory"}, MountPoint: dir, Path: "/", Made: made}}}
+		r := &runner{c: &compiler{spec: spec, cgroup: cgroupPlan{record: at}, unified: nsenter.NoSlot}, cgroup: cgroups.Open(at)}
+		err := r.failed(&nsenter.DeathError{Status: unix.WaitStatus(unix.SIGKILL)})
+		if r.stillborn != want {
+			t.Errorf("%d directories made: %t, %v", made, r.stillborn, err)
+		}
+		r.cgroup.Close()
 	}
 }

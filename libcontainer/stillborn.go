@@ -19,3 +19,9 @@ func (r *runner) diedAtBirth(err error) bool {
 	return r.c.cgroup.born() && r.c.unified == nsenter.NoSlot && !r.heard &&
 		errors.As(err, &death) && death.Status.Signal() == unix.SIGKILL
 }
+
+// ownMemory tells whether the cgroup that memory is limited in is a new one: what it counts is of this init.
+func (r *runner) ownMemory() bool {
+	d, ok := r.cgroup.Record().Dir("memory")
+	return ok && d.Made > 0
+}
