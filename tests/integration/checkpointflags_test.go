@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -149,12 +148,15 @@ func TestCheckpointSkipInFlight(t *testing.T) {
 	b.needCRIU()
 	file := holdNetwork(b)
 	var listener net.Listener
-	inNetwork(b, file, func() (err error) {
+	err := inNetwork(file, func() (err error) {
 		var config net.ListenConfig
 		config.SetMultipathTCP(false) // CRIU does not know it
 		listener, err = config.Listen(t.Context(), "tcp4", "127.0.0.1:7003")
 		return err
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	socket, err := listener.(*net.TCPListener).File()
 	listener.Close()
 	if err != nil {
@@ -168,10 +170,13 @@ func TestCheckpointSkipInFlight(t *testing.T) {
 	connect := func() net.Conn {
 		t.Helper()
 		var conn net.Conn
-		inNetwork(b, file, func() (err error) {
+		err := inNetwork(file, func() (err error) {
 			conn, err = net.Dial("tcp4", "127.0.0.1:7003")
 			return err
 		})
+		if err != nil {
+			t.Fatal(err)
+		}
 		b.Cleanup(func() { conn.Close() })
 		return conn
 	}
@@ -192,27 +197,6 @@ func TestCheckpointSkipInFlight(t *testing.T) {
 	}
 	c.countsOn(c.count())
 	c.deleteForce()
-}
-
-// inNetwork calls f in a network namespace.
-func inNetwork(b *box, file string, f func() error) {
-	b.Helper()
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the function
-		ns, err := os.Open(file)
-		if err == nil {
-			err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)
-			ns.Close()
-		}
-		if err == nil {
-			err = f()
-		}
-		done <- err
-	}()
-	if err := <-done; err != nil {
-		b.Fatal(err)
-	}
 }
 
 // Memory that was restored is removed from the images on demand.

@@ -11,13 +11,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 )
 
 //go:embed testdata/servers
@@ -213,8 +211,12 @@ func (s *server) stops(code int, says string) {
 func askInside(pid int) (status int, text string, err error) {
 	transport := &http.Transport{
 		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			return dialInside(ctx, pid, address)
+		DialContext: func(ctx context.Context, network, address string) (conn net.Conn, err error) {
+			err = inNetwork(procPath(pid, "ns/net"), func() error {
+				conn, err = (&net.Dialer{}).DialContext(ctx, network, address)
+				return err
+			})
+			return conn, err
 		},
 	}
 	defer transport.CloseIdleConnections()
@@ -225,35 +227,4 @@ func askInside(pid int) (status int, text string, err error) {
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
 	return answer.StatusCode, string(body), err
-}
-
-// dialInside connects from a thread that has entered the namespace, and that
-// ends with its goroutine. It is never the first thread, whose namespaces are
-// what other tests find in /proc/self.
-func dialInside(ctx context.Context, pid int, address string) (conn net.Conn, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread()
-		if unix.Gettid() == unix.Getpid() {
-			defer runtime.UnlockOSThread()
-			conn, err = dialInside(ctx, pid, address)
-			return
-		}
-		if err = enterNetwork(pid); err == nil {
-			conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", address)
-		}
-	}()
-	<-done
-	return conn, err
-}
-
-// enterNetwork puts the calling thread into the network namespace of a process.
-func enterNetwork(pid int) error {
-	ns, err := os.Open(procPath(pid, "ns/net"))
-	if err != nil {
-		return err
-	}
-	defer ns.Close()
-	return os.NewSyscallError("setns", unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET))
 }
