@@ -19,7 +19,8 @@ const (
 
 // Start makes the unit with the process inside and waits until it is active,
 // without a deadline in ctx for 30 s. The process must be a child of the caller
-// that has not been waited for, so that its number stays its own. What has the same
+// that has not been waited for, so that its number stays its own: a
+// descriptor of it (PIDFDs, in newer versions of systemd) would say no more. What has the same
 // name and has failed or ended is swept away; if it is active the error wraps
 // cgroups.ErrInUse. After any other failure the unit is stopped, which ends the
 // process too.
