@@ -37,8 +37,12 @@ buildah__run() {
 }
 
 buildah__terminal() {
-	ok script -qec "buildah --root $W/buildah --runroot $W/brun run -t --runtime $RT $BC -- tty" /dev/null
-	has /dev/pts/0
+	terminal buildah --root "$W/buildah" --runroot "$W/brun" run -t --runtime "$RT" "$BC" -- sh
+	typed_until /dev/pts/0 tty
+	# It does not follow changes.
+	typed_until '33 77' 'stty size'
+	printf 'exit 9\n' >&"$KEYS"
+	terminal_ends 9
 }
 
 buildah__build() {

@@ -72,13 +72,25 @@ containerd_clean() {
 containerd_down() {
 	containerd_clean
 	end_process "$W/containerd.pid"
-	remove_cgroups
 }
 
 # C ARGS... ID CMD...: a container that is removed at its end.
 C() { CTR run --rm --runc-binary "$RT" "${CGCTR[@]}" "$@"; }
 # begin ARGS... ID CMD...: one in the background.
 ctr_begin() { ok CTR run -d --runc-binary "$RT" "${CGCTR[@]}" "$@"; }
+
+# end_one ends the task of that name.
+end_one() {
+	ok CTR task kill -s KILL one
+	until_true prints STOPPED CTR task ls
+}
+
+containerd__runtime() {
+	ctr_begin $img one sleep 1000
+	# What the runtime keeps, where the shim tells it to.
+	prints running "$RT" --root /run/containerd/runc/default list
+	end_one
+}
 
 containerd__run() {
 	ok C $img one echo hello
@@ -98,8 +110,10 @@ containerd__run() {
 }
 
 containerd__terminal() {
-	ok script -qec "stty rows 33 cols 77; ctr -a $W/c.sock run -t --rm --runc-binary $RT $img one sh -c 'tty; sleep 1; stty size'" /dev/null
-	has /dev/pts/0 '33 77'
+	shell_on_terminal ctr -a "$W/c.sock" run -t --rm --runc-binary "$RT" --cgroup "/$CGROUP/ctr" $img one sh
+	ctr_begin $img one sleep 1000
+	shell_on_terminal ctr -a "$W/c.sock" task exec -t --exec-id e1 one sh
+	end_one
 }
 
 containerd__host_namespaces() {
@@ -111,6 +125,14 @@ containerd__host_namespaces() {
 }
 
 containerd__user_namespace() {
+	ctr_begin --uidmap 0:100000:65536 --gidmap 0:100000:65536 $img one sleep 1000
+	ok awk '/^Uid/ { print $2 }' "/proc/$(task_pid)/status"
+	is 100000
+	ok CTR task exec --exec-id e1 --user 1000 one id -u
+	is 1000
+	end_one
+	CTR task rm one
+	CTR container rm one
 	ok C --uidmap 0:100000:65536 --gidmap 0:100000:65536 --remap-labels $img one cat /proc/self/uid_map ||
 		ok C --uidmap 0:100000:65536 --gidmap 0:100000:65536 $img one cat /proc/self/uid_map
 	has 100000
@@ -127,34 +149,67 @@ containerd__task_exec() {
 	has RUNNING
 	ok CTR task ps one
 	has PID
-	ok CTR task kill -s KILL one
-	until_true prints STOPPED CTR task ls
+	end_one
 }
 
+containerd__task_kill() {
+	ctr_begin $img one sh -c 'trap "echo got it >/tmp/got" USR1; trap "exit 3" TERM; sleep 1234 & echo >/tmp/up; while :; do sleep 0.1; done'
+	local root
+	root=/proc/$(task_pid)/root
+	until_true test -e "$root/tmp/up"
+	ok CTR task kill -s USR1 one
+	until_true test -s "$root/tmp/got"
+	ok CTR task kill -s KILL --all one
+	until_true prints STOPPED CTR task ls
+	until_true no_process 'sleep 1234'
+	# A signal for who is dead already is an error, and no more.
+	code 1 CTR task kill one
+	has 'process already finished'
+}
+
+no_process() { ! pgrep -xf "$1"; }
+
+# task_pid prints the id of the first process of the task "one".
+task_pid() { CTR task ls | awk '$1 == "one" { print $2 }'; }
+
 containerd__task_pause() {
-	ctr_begin $img one sleep 1000
+	local now before
+	ctr_begin $img one sh -c 'while :; do date +%s.%N >/tmp/new && mv /tmp/new /tmp/now; sleep 0.05; done'
+	now=/proc/$(task_pid)/root/tmp/now
+	until_true test -s "$now"
 	ok CTR task pause one
 	ok CTR task ls
 	has PAUSED
+	before=$(cat "$now")
+	sleep 0.5
+	ok cat "$now"
+	is "$before"
 	ok CTR task resume one
 	ok CTR task ls
 	has RUNNING
-	ok CTR task kill -s KILL -a one
+	until_true differs "$before" cat "$now"
+	end_one
 }
 
 containerd__task_metrics() {
-	ctr_begin $img one sleep 1000
+	ctr_begin --memory-limit 33554432 $img one sh -c 'sleep 1000 & exec sleep 1000'
+	until_true counted_two
 	ok CTR task metrics --format json one
-	has usage pids
-	ok CTR task kill -s KILL one
+	# Version 1 has the limit below usage, version 2 beside it.
+	ok jq -e '(.memory.usage_limit // .memory.usage.limit) == 33554432 and (.memory.usage | (.usage? // .)) > 0' <<<"$OUT"
+	end_one
 }
+counted_two() { [ "$(CTR task metrics --format json one | jq .pids.current)" = 2 ]; }
 
 containerd__oom_event() {
 	timeout 60 ctr -a "$W/c.sock" events >"$W/events" 2>&1 &
+	# It listens from some moment on.
+	until_true listening
 	code 137 C --memory-limit 8388608 $img one sh -c 'exec tail /dev/zero'
 	until_true grep -q /tasks/oom "$W/events"
 	kill %1
 }
+listening() { CTR container create $img seen && CTR container rm seen && grep -q /containers/create "$W/events"; }
 
 containerd__many() {
 	local i pids=()
@@ -168,8 +223,11 @@ containerd__many() {
 
 containerd__checkpoint() {
 	criu check >/dev/null 2>&1 || skip "criu does not work on this kernel: $(criu check 2>&1 | tail -1)"
-	ctr_begin $img one sh -c 'i=0; while :; do i=$((i+1)); echo $i >/tmp/n; sleep 0.1; done'
-	until_true CTR task exec --exec-id e1 one test -s /tmp/n
+	ctr_begin $img one sh -c 'i=0; while :; do i=$((i+1)); echo $i >/tmp/new && mv /tmp/new /tmp/n; sleep 0.1; done'
+	local n before
+	n=/proc/$(task_pid)/root/tmp/n
+	until_true test -s "$n"
+	before=$(cat "$n")
 	ok CTR container checkpoint --task one localhost/checkpoint:1
 	ok CTR task kill -s KILL one
 	until_true CTR task rm one
@@ -177,5 +235,8 @@ containerd__checkpoint() {
 	ok CTR container restore --live two localhost/checkpoint:1
 	ok CTR task ls
 	has RUNNING
+	# It goes on counting where it was, and does not begin anew.
+	n=/proc/$(CTR task ls | awk '$1 == "two" { print $2 }')/root/tmp/n
+	until_true counts_from "$before" "$n"
 	ok CTR task kill -s KILL two
 }

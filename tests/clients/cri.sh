@@ -1,6 +1,6 @@
 #!/bin/bash
 # shellcheck disable=SC2016 # what stands in single quotes is for the shell in the container
-# shellcheck disable=SC2154 # name, results, here and CRI are set by "inside"
+# shellcheck disable=SC2034,SC2154 # name, results, here and CRI are set by "inside"
 # Kubernetes' runtime interface (CRI) of containerd, called as the kubelet calls it, by the client in tests/clients/cri.
 
 # shellcheck source=containerd.sh
@@ -16,6 +16,8 @@ cri_up() {
   {"type": "bridge", "bridge": "cni-mrc", "isGateway": true, "ipMasq": false,
    "ipam": {"type": "host-local", "dataDir": "$W/ipam", "ranges": [[{"subnet": "10.77.0.0/16"}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}
 EOF
+	# The cgroups of pods are the kubelet's.
+	CGROUPS_KEPT="/$CGROUP/[a-z]*\$"
 	containerd_up
 	until_true network_ready
 }
@@ -34,7 +36,6 @@ cri_down() {
 	cri_clean
 	end_process "$W/containerd.pid"
 	ip link del cni-mrc 2>/dev/null
-	remove_cgroups
 }
 
 # pod NAME [JSON]: runs a pod, whose configuration is that below with the JSON merged into it. It is then in $POD, its file in $PODFILE.
@@ -215,27 +216,34 @@ cri__exec_stream() {
 	begun one 'sleep 1000'
 	code 5 K stream Exec "{\"container_id\": \"$ID\", \"cmd\": [\"sh\", \"-c\", \"echo streamed; exit 5\"], \"stdout\": true, \"stderr\": true}"
 	has streamed
-	OUT=$({ echo line; sleep 3; } | K stream Exec "{\"container_id\": \"$ID\", \"cmd\": [\"head\", \"-n\", \"1\"], \"stdin\": true, \"stdout\": true, \"stderr\": true}")
+	OUT=$(K stream Exec "{\"container_id\": \"$ID\", \"cmd\": [\"head\", \"-n\", \"1\"], \"stdin\": true, \"stdout\": true, \"stderr\": true}" <<<line)
 	is line
-	ok env CRI_RESIZE=77x33 timeout 60 "$CRI" "$W/c.sock" stream Exec "{\"container_id\": \"$ID\", \"cmd\": [\"sh\", \"-c\", \"tty; sleep 1; stty size\"], \"tty\": true, \"stdin\": true, \"stdout\": true}"
+	# Its size is that of the client's, which comes after it.
+	ok env CRI_RESIZE=77x33 timeout 60 "$CRI" "$W/c.sock" stream Exec "{\"container_id\": \"$ID\", \"cmd\": [\"sh\", \"-c\",
+		\"tty; until [ \\\"\$(stty size)\\\" = \\\"33 77\\\" ]; do sleep 0.1; done; stty size\"], \"tty\": true, \"stdin\": true, \"stdout\": true}"
 	has /dev/pts/0 '33 77'
 }
 
 cri__attach() {
 	pod attach
-	begun one 'read line; echo "got $line"; read line' '{"stdin": true, "stdin_once": true}'
-	OUT=$({ echo words; sleep 1; echo end; sleep 1; } | timeout 5 "$CRI" "$W/c.sock" stream Attach "{\"container_id\": \"$ID\", \"stdin\": true, \"stdout\": true, \"stderr\": true}" || true)
-	has 'got words'
-	begun two 'tty; read line; stty size; read line' '{"stdin": true, "tty": true}'
-	OUT=$({ sleep 1; echo go; sleep 1; echo end; sleep 1; } | CRI_RESIZE=88x44 timeout 6 "$CRI" "$W/c.sock" stream Attach "{\"container_id\": \"$ID\", \"stdin\": true, \"stdout\": true, \"tty\": true}" || true)
-	has '44 88'
+	begun one 'while read line; do echo "got $line"; done' '{"stdin": true, "stdin_once": true}'
+	talk timeout 60 "$CRI" "$W/c.sock" stream Attach "{\"container_id\": \"$ID\", \"stdin\": true, \"stdout\": true, \"stderr\": true}"
+	typed_until 'got words' words
+	hang_up
+	# What it read from was for one client.
+	until_true ended
+	begun two 'exec sh' '{"stdin": true, "tty": true}'
+	talk env CRI_RESIZE=88x44 timeout 60 "$CRI" "$W/c.sock" stream Attach "{\"container_id\": \"$ID\", \"stdin\": true, \"stdout\": true, \"tty\": true}"
+	typed_until /dev/pts/0 tty
+	typed_until '44 88' 'stty size'
+	hang_up
 }
 
 cri__port_forward() {
 	pod forward
 	begun one 'exec httpd -f -p 8080 -h /data'
 	until_true inside timeout 5 wget -q -O - http://127.0.0.1:8080/file
-	OUT=$({ printf 'GET /file HTTP/1.0\r\n\r\n'; sleep 3; } | timeout 20 "$CRI" "$W/c.sock" stream PortForward "{\"pod_sandbox_id\": \"$POD\", \"port\": [8080]}")
+	OUT=$(printf 'GET /file HTTP/1.0\r\n\r\n' | timeout 60 "$CRI" "$W/c.sock" stream PortForward "{\"pod_sandbox_id\": \"$POD\", \"port\": [8080]}")
 	has from-the-image
 }
 

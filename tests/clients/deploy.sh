@@ -1,5 +1,5 @@
 #!/bin/bash
-# shellcheck disable=SC2154 # name, results and here are set by "inside"
+# shellcheck disable=SC2034,SC2154 # name, results and here are set by "inside"
 # The files of deploy/, each read by its engine, with the path of the runtime under test in the place of /usr/local/bin/minirun.
 
 # shellcheck source=cri.sh
@@ -16,9 +16,12 @@ ready() { sed "s|/usr/local/bin/minirun|$RT|" "$deploy/$1"; }
 # bare prints standard input without comments and empty lines.
 bare() { grep -Ev '^ *(#|$)'; }
 
-deploy_up() { mkdir -p "$W/tmp"; }
+deploy_up() {
+	CGROUPS_KEPT="/$CGROUP/\\(conmon\\|[a-z]*\\)\$"
+	mkdir -p "$W/tmp"
+}
 deploy_clean() { :; }
-deploy_down() { remove_cgroups; }
+deploy_down() { :; }
 
 deploy__docker() {
 	echo '{}' >"$W/d.json"
@@ -38,8 +41,6 @@ deploy__docker() {
 }
 
 deploy__containerd_version_2() {
-	mkdir -p "$W/cni" "$W/pods"
-	trap 'set +e; cri_down' EXIT
 	# What belongs to this place is a file of its own, which containerd merges.
 	cat >"$W/place.toml" <<EOF
 version = 2
@@ -55,12 +56,43 @@ path = "$W/copt"
 sandbox_image = "$img"
 restrict_oom_score_adj = true
 EOF
+	runs_with containerd/config-v2.toml
+}
+
+# The tables of version 2 have other names here. containerd 1 does not read it: there the files are compared.
+deploy__containerd_version_3() {
+	ok diff <(bare <"$deploy/containerd/config-v2.toml" | sed -e 's/^version = 2/version = 3/' -e 's/io\.containerd\.grpc\.v1\.cri/io.containerd.cri.v1.runtime/') \
+		<(bare <"$deploy/containerd/config-v3.toml")
+	[[ $(containerd --version) != *' 1.'* ]] || return 0
+	cat >"$W/place.toml" <<EOF
+version = 3
+root = "$W/containerd"
+state = "$W/cstate"
+[grpc]
+address = "$W/c.sock"
+[ttrpc]
+address = "$W/c.sock.ttrpc"
+[plugins."io.containerd.internal.v1.opt"]
+path = "$W/copt"
+[plugins."io.containerd.cri.v1.images".pinned_images]
+sandbox = "$img"
+[plugins."io.containerd.cri.v1.runtime"]
+restrict_oom_score_adj = true
+EOF
+	runs_with containerd/config-v3.toml
+}
+
+# runs_with FILE: containerd runs pods with the file, by their class and by default.
+runs_with() {
+	mkdir -p "$W/cni" "$W/pods"
+	trap 'set +e; cri_down' EXIT
 	{
 		bare <"$W/place.toml"
-		ready containerd/config-v2.toml | bare | grep -v '^version'
+		ready "$1" | bare | grep -v '^version'
 	} >"$W/containerd.toml"
 	ok containerd -c "$W/containerd.toml" config dump
-	has 'default_runtime_name = "minirun"' "BinaryName = \"$RT\""
+	OUT=$(tr -d "'\"" <<<"$OUT")
+	has 'default_runtime_name = minirun' "BinaryName = $RT"
 	containerd -c "$W/containerd.toml" >"$W/containerd.log" 2>&1 &
 	echo $! >"$W/containerd.pid"
 	until_true CTR version
@@ -78,12 +110,8 @@ EOF
 	pod default "$(jq '. * {hostname: ""}' <<<"$options")"
 	ok K PodSandboxStatus "{\"pod_sandbox_id\": \"$POD\", \"verbose\": true}"
 	has "$RT"
-}
-
-# Debian has no containerd 2: the file is held against the one of version 2, whose tables have other names.
-deploy__containerd_version_3() {
-	ok diff <(bare <"$deploy/containerd/config-v2.toml" | sed -e 's/^version = 2/version = 3/' -e 's/io\.containerd\.grpc\.v1\.cri/io.containerd.cri.v1.runtime/') \
-		<(bare <"$deploy/containerd/config-v3.toml")
+	# What the runtime keeps has both pods and the container.
+	[ "$("$RT" --root /run/containerd/runc/k8s.io list -q | wc -l)" = 3 ]
 }
 
 # No CRI-O in Debian either: that it is TOML, containerd can say.

@@ -22,28 +22,39 @@ make_rootfs() {
 
 # run_suite starts an engine, runs its checks (or those whose name begins with a prefix), ends the engine, and looks for what is left.
 run_suite() {
-	local suite=$1 only=$2 check
-	local before
+	local suite=$1 only=$2 check before running
+	# shellcheck disable=SC2034 # for left_of_containers
+	CGROUPS_KEPT=''
 	before=$(left_behind)
 	if ! "${suite}_up" >"$W/$suite.log" 2>&1; then
 		result "$suite:up" fail 0 "$W/$suite.log"
 		"${suite}_down" >>"$W/$suite.log" 2>&1
+		remove_cgroups
 		return
 	fi
+	running=$(left_of_containers)
 	# shellcheck disable=SC2013 # names have no spaces
 	for check in $(checks_of "$suite" "$only"); do
 		run_check "$suite" "$check"
 	done
+	check_left "$suite:no_container_left" left_of_containers "$running"
 	"${suite}_down" >>"$W/$suite.log" 2>&1
-	check_left "$suite" "$before"
+	check_left "$suite:nothing_left" left_behind "$before"
+	remove_cgroups
+}
+
+# files_of SUITE prints the files that it is made of, in their order.
+files_of() {
+	ls "$here/$1.sh" "$here/$1"-*.sh 2>/dev/null
+	[ -z "$SYSTEMD" ] || ls "$here/$1.systemd.sh" 2>/dev/null
+	return 0
 }
 
 # checks_of SUITE PREFIXES lists the functions that are checks whose name begins with one of the prefixes (comma between), and on a machine with
 # systemd those that need it.
 checks_of() {
-	local files=("$here/$1.sh")
-	[ -z "${SYSTEMD:-}" ] || [ ! -e "$here/$1.systemd.sh" ] || files+=("$here/$1.systemd.sh")
-	sed -nE "s/^($1__(${2//,/|})[a-z0-9_]*)\(\) \{.*/\1/p" "${files[@]}"
+	# shellcheck disable=SC2046 # one word for each file
+	sed -nE "s/^($1__(${2//,/|})[a-z0-9_]*)\(\) \{.*/\1/p" $(files_of "$1")
 }
 
 run_check() {
@@ -72,26 +83,6 @@ result() {
 	printf '%-8s %-5s %-50s %3d s\n' "$name" "$2" "$1" "$3"
 	echo "$name $1 $2 $3" >>"$results"
 	[ "$2" = ok ] || [ "$2" = left ] || tail -n 15 "$4" | cut -c1-300 | sed 's/^/    | /'
-}
-
-# left_behind lists the processes, mounts, cgroups and network namespaces that an engine could leave.
-left_behind() {
-	alien_processes | sed 's/^/process /'
-	alien_units | sed 's/^/unit /'
-	awk -v w="$W/" 'index($5, w) == 1 && $5 !~ "/netns/default$" || $5 ~ "^/run/(netns|docker|containerd|containers|minirun|runc)/" { print "mount " $5 }' /proc/self/mountinfo
-	find /sys/fs/cgroup -maxdepth 3 -type d -name "$CGROUP*" 2>/dev/null | sed 's/^/cgroup /'
-	find /run/netns -mindepth 1 2>/dev/null | sed 's/^/netns /'
-}
-
-check_left() {
-	local suite=$1 before=$2 now
-	for _ in $(seq $((50 * SLOW))); do
-		now=$(diff <(sort <<<"$before") <(left_behind | sort) | sed -n 's/^> //p')
-		[ -n "$now" ] || break
-		sleep 0.1
-	done
-	echo "$now" >"$W/$suite.left"
-	if [ -z "$now" ]; then result "$suite:nothing_left" ok 0 "$W/$suite.left"; else result "$suite:nothing_left" fail 0 "$W/$suite.left"; fi
 }
 
 # code N COMMAND...: the command ends with code N; what it prints is in $OUT.
@@ -140,6 +131,16 @@ prints() {
 	[[ $("$@" 2>&1) == *"$text"* ]]
 }
 
+# differs TEXT COMMAND...: the command prints something, and not the text.
+differs() {
+	local text=$1 now
+	shift
+	now=$("$@") && [ -n "$now" ] && [ "$now" != "$text" ]
+}
+
+# counts_from NUMBER FILE: the number in the file is larger.
+counts_from() { [ "$(cat "$2")" -gt "$1" ]; }
+
 skip() {
 	echo "skipped: $*"
 	exit 77
@@ -147,6 +148,15 @@ skip() {
 
 # v2 tells whether the host has cgroup v2 only.
 v2() { [ -e /sys/fs/cgroup/cgroup.controllers ]; }
+
+# limit_of PID CONTROLLER FILE1 FILE2: what the host's file for the process holds, by the name that version 1 or 2 has for it.
+limit_of() {
+	if v2; then
+		cat "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$1/cgroup" | sed 's|/container$||')/$4"
+	else
+		cat "/sys/fs/cgroup/$2$(awk -F: -v want="$2" '{ n = split($2, all, ","); for (i = 1; i <= n; i++) if (all[i] == want) print $3 }' "/proc/$1/cgroup")/$3"
+	fi
+}
 
 # end_process PIDFILE: ends a daemon of ours, and waits for its end.
 end_process() {

@@ -31,7 +31,7 @@ alien_processes() {
 	local all=(-e)
 	[ -z "${SYSTEMD:-}" ] || all=(--ppid 2 -p 2 --deselect)
 	# shellcheck disable=SC2009 # every process but these is wanted
-	ps "${all[@]}" -o comm= | grep -Ev '^(ps|grep|bash|tini|sort|sed|awk|diff|find)$' | grep -Ev "${SYSTEMD:+^(\(udev-worker\)|systemd-[a-z]*|systemctl|agetty|sleep|dbus-daemon)$|}^$"
+	ps "${all[@]}" -o comm= | grep -Ev '^(ps|grep|bash|tini|sort|sed|awk|mawk|gawk|diff|find|ip|ls)$' | grep -Ev "${SYSTEMD:+^(\(udev-worker\)|systemd-[a-z]*|systemctl|agetty|sleep|dbus-daemon)$|}^$"
 }
 
 # alien_units lists the units of containers, and all that failed.
