@@ -119,10 +119,9 @@ func (s *savedContainer) streams(pid int, mounts []mountEntry, opts *criu.Option
 				return fmt.Errorf("descriptor %d is %s, a terminal from outside of the container: only a shell job (--shell-job) may have one", fd, link)
 			}
 			s.Streams[fd].Terminal = true
-			continue
 		}
 		key := fmt.Sprintf("file[%x:%x]", id, st.Ino)
-		s.Streams[fd] = savedStream{Key: key, Type: st.Mode & unix.S_IFMT}
+		s.Streams[fd] = savedStream{Key: key, Type: st.Mode & unix.S_IFMT, Terminal: isTerminal(&st)}
 		if s.Streams[fd].Type == unix.S_IFREG {
 			s.Streams[fd].Size = st.Size
 		}

@@ -171,7 +171,7 @@ func (m *restorer) streams(opts *criu.Options) error {
 				return err
 			}
 		}
-		if s.Key == "" {
+		if s.Key == "" || s.Terminal {
 			continue
 		}
 		f := std[i]

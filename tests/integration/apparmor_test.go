@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"bytes"
 	_ "embed"
 	"os"
 	"strings"
@@ -23,8 +24,15 @@ import (
 var testProfile []byte
 
 // loadProfile loads the profile into the kernel for the time of the test.
-func (b *box) loadProfile() {
+func (b *box) loadProfile() { b.loadProfileAs("minirun-test") }
+
+// loadProfileAs does so under another name, which must be of the same length: the format has it before the name.
+func (b *box) loadProfileAs(name string) {
 	b.Helper()
+	text := bytes.ReplaceAll(testProfile, []byte("minirun-test"), []byte(name))
+	if len(text) != len(testProfile) {
+		b.Fatalf("profile name %s", name)
+	}
 	const dir = "/sys/kernel/security"
 	if !exists(dir + "/apparmor") {
 		if err := unix.Mount("securityfs", dir, "securityfs", 0, ""); err != nil {
@@ -32,10 +40,10 @@ func (b *box) loadProfile() {
 		}
 		b.Cleanup(func() { unix.Unmount(dir, 0) })
 	}
-	if err := os.WriteFile(dir+"/apparmor/.replace", testProfile, 0); err != nil {
+	if err := os.WriteFile(dir+"/apparmor/.replace", text, 0); err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { os.WriteFile(dir+"/apparmor/.remove", []byte("minirun-test"), 0) })
+	b.Cleanup(func() { os.WriteFile(dir+"/apparmor/.remove", []byte(name), 0) })
 }
 
 func apparmor(profile string) mod {

@@ -252,20 +252,27 @@ func blocks(b *box, dir string) int64 {
 	return sum
 }
 
-// The restored program is confined by the profile that was asked for; without AppArmor there is nobody to confine it.
+// The restored program is confined by another profile than the one that was saved; without AppArmor there is nobody to confine it.
 func TestRestoreLSMProfile(t *testing.T) {
 	b := newSerialBox(t)
 	b.needCRIU()
-	c := b.counts()
-	c.checkpoint().ok()
 	if enabled, _ := os.ReadFile("/sys/module/apparmor/parameters/enabled"); !strings.HasPrefix(string(enabled), "Y") {
+		c := b.counts()
+		c.checkpoint().ok()
 		c.restore("--lsm-profile", "apparmor:minirun-test").fails(1, "criu", "apparmor LSM specified but apparmor not supported by kernel")
 		b.do("state", c.id).fails(1, "does not exist")
 		return
 	}
 	b.loadProfile()
-	c.restore("--lsm-profile", "apparmor:minirun-test").ok()
-	equal(b, "label", strings.TrimSpace(b.read(procPath(c.pid(), "attr/current"))), "minirun-test (enforce)")
+	b.loadProfileAs("minirun-next")
+	c := b.counts(apparmor("minirun-test"))
+	label := func() string { return strings.TrimSpace(b.read(procPath(c.pid(), "attr/current"))) }
+	c.checkpoint().ok()
+	c.restore().ok()
+	equal(b, "label", label(), "minirun-test (enforce)")
+	c.deleteForce()
+	c.restore("--lsm-profile", "apparmor:minirun-next").ok()
+	equal(b, "label", label(), "minirun-next (enforce)")
 	c.countsOn(c.count())
 	c.deleteForce()
 }
