@@ -90,6 +90,8 @@ type savedContainer struct {
 	Mounts  []savedMount `json:"mounts"`
 	// Streams are the three standard streams.
 	Streams [3]savedStream `json:"streams"`
+
+	spec *specs.Spec // not written
 }
 
 // savedStream is a standard stream that comes from outside the container.
@@ -143,7 +145,7 @@ func (c *Container) checkpoint(ctx context.Context, rec *record, o *CheckpointOp
 	if opts.PageServerAddress, opts.PageServerPort, err = pageServer(o.PageServer); err != nil {
 		return err
 	}
-	saved := &savedContainer{Version: 1}
+	saved := &savedContainer{Version: 1, spec: spec}
 	opts.Pid, opts.Root, opts.LogFile = rec.Pid, rec.Rootfs, dumpLog
 	opts.LeaveRunning, opts.TCPSkipInFlight, opts.LinkRemap = o.LeaveRunning, o.TCPSkipInFlight, o.LinkRemap
 	opts.FreezeCgroup = freezer(rec)
@@ -188,11 +190,17 @@ func (o *CRIUOptions) do(ctx context.Context, kind criu.Kind, opts *criu.Options
 	if err != nil {
 		return err
 	}
+	_, made := os.Stat(o.ImagePath)
 	dirs, err := o.open(true, opts.LogFile)
 	if err != nil {
 		return err
 	}
 	defer dirs.close()
+	if made != nil {
+		if err := dirs.letIn(saved.spec); err != nil {
+			return err
+		}
+	}
 	if kind == criu.Dump {
 		if err := saved.write(o.ImagePath); err != nil {
 			return err

@@ -92,7 +92,7 @@ func (n *mountNamer) name(mounts []mountEntry) ([]savedMount, error) {
 			}
 			s.Name = "cgroup." + strconv.Itoa(i)
 		} else if m.fstype == "devtmpfs" {
-			s.Name = "device." + m.path // a node of the host's in a user namespace
+			s.Name = "device." + m.path // a node of the host's in a user namespace, also where it masks a file
 		}
 		if s.Name != "" && strings.ContainsAny(s.Path+s.Name, "]\n") {
 			return nil, fmt.Errorf("mount %q: CRIU takes a \"]\" in a name for its end", m.path)
@@ -161,6 +161,8 @@ func mountSource(s savedMount, spec *specs.Spec, bundle string, cgroup *cgroups.
 		return cgroup.Dirs[i].Abs(), "", nil
 	case kind == "device" && rest == s.Path && isDevice(spec, rest):
 		return rest, "", nil
+	case kind == "device" && rest == s.Path && slices.Contains(linuxOf(spec).MaskedPaths, rest):
+		return "/dev/null", "", nil
 	}
 	return "", "", fmt.Errorf("checkpoint: mount %q at %q: not in the configuration", s.Name, s.Path)
 }

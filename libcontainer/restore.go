@@ -141,6 +141,9 @@ func (m *restorer) restore(ctx context.Context, opts *criu.Options) error {
 		return err
 	}
 	defer dirs.close()
+	if err := dirs.isLetIn(m.p.spec); err != nil {
+		return errors.Join(err, m.criu.Close())
+	}
 	opts.ImagesFD, opts.WorkFD = int(dirs.images.Fd()), int(dirs.work.Fd())
 	err = m.enterRdt(ctx)
 	if err == nil {
@@ -318,7 +321,7 @@ func (m *restorer) namespaces(opts *criu.Options) ([]*os.File, error) {
 			continue
 		}
 		switch ns.Type {
-		case specs.IPCNamespace, specs.UTSNamespace, specs.UserNamespace:
+		case specs.IPCNamespace, specs.UTSNamespace, specs.UserNamespace, specs.TimeNamespace:
 			opts.Join = append(opts.Join, criu.JoinNamespace{Kind: string(ns.Type), Path: ns.Path})
 		}
 	}

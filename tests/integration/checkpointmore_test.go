@@ -150,6 +150,8 @@ func TestRestoreFlags(t *testing.T) {
 	b.do("restore", "--lsm-profile", "nothing", "--image-path", b.path("images"), "--bundle", c.bundle, c.id).
 		fails(1, `--lsm-profile "nothing": it must be apparmor:NAME or selinux:NAME`)
 	b.do("restore", "--lsm-mount-context").fails(1, "flag needs an argument")
+	b.do("restore", "--console-socket", b.path("socket"), "--image-path", b.path("images"), "--bundle", c.bundle, c.id).
+		fails(1, "--console-socket: cannot use console socket if the container will not detach or allocate tty")
 }
 
 // A file that was removed while it is open is kept on demand.
@@ -238,4 +240,71 @@ func TestRestoreLazyPages(t *testing.T) {
 	from := count()
 	b.until("the program goes on", func() bool { return count() > from })
 	b.finish(minirun("delete", "--force", "lazy")).ok()
+}
+
+// A container in a user namespace has nodes of the host's for devices, and to mask files with.
+func TestCheckpointUserNamespace(t *testing.T) {
+	b := newBox(t)
+	b.needCRIU()
+	c := b.container()
+	c.configure(counting(), c.userNamespace(100000, 65536), namespace(specs.NetworkNamespace, ""))
+	// CRIU opens files among the streams again, as the container's root.
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	quiet := func(cmd *exec.Cmd) result {
+		cmd.Stdout, cmd.Stderr = null, null
+		return c.made(cmd)
+	}
+	quiet(c.detachedCommand(c.verb("run", "-d")...)).ok()
+	c.countsOn(1)
+	// Files that are masked have the same source, of which CRIU 4 gives the attributes to the first only: it is the null device anyway.
+	places := func() string {
+		var list strings.Builder
+		for _, m := range c.mountTable() {
+			list.WriteString(m[:strings.LastIndexByte(m, ' ')] + "\n")
+		}
+		return list.String()
+	}
+	mounts := places()
+	c.checkpoint("--network-lock", networkLock()).ok()
+	equal(b, "image path", strings.TrimSpace(b.hostCommand("stat", "-c", "%a %u:%g", b.path("images"))), "710 0:100000")
+	if err := os.Chmod(b.path("images"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c.restore("--network-lock", networkLock()).fails(1, "image path", "root of the container's user namespace, 100000:100000 here, cannot search it")
+	if err := os.Chmod(b.path("images"), 0o710); err != nil {
+		t.Fatal(err)
+	}
+	quiet(c.restoreCommand("--network-lock", networkLock())).ok()
+	c.countsOn(c.count())
+	equal(b, "mounts", places(), mounts)
+	b.contains("ids", b.read(procPath(c.pid(), "uid_map")), "100000")
+	equal(b, "a masked file", c.exec("sh", "-c", "wc -c </proc/keys").ok().stdout, "0\n")
+	c.deleteForce()
+}
+
+// Namespaces that the configuration joins are joined again.
+func TestCheckpointJoinedNamespaces(t *testing.T) {
+	b := newBox(t)
+	b.needCRIU()
+	other := b.sleeper(namespace(specs.TimeNamespace, ""), namespace(specs.NetworkNamespace, ""))
+	kinds := map[specs.LinuxNamespaceType]string{specs.IPCNamespace: "ipc", specs.UTSNamespace: "uts", specs.TimeNamespace: "time", specs.NetworkNamespace: "net"}
+	mods := []mod{counting(), func(s *specs.Spec) { s.Hostname = "" }}
+	for kind, file := range kinds {
+		mods = append(mods, namespace(kind, procPath(other.pid(), "ns/"+file)))
+	}
+	c := b.container(mods...)
+	c.runDetached().ok()
+	c.countsOn(1)
+	c.checkpoint("--network-lock", networkLock()).ok()
+	c.restore("--network-lock", networkLock()).ok()
+	c.countsOn(c.count())
+	for _, file := range kinds {
+		equal(b, file, namespaceOf(b, itoa(c.pid()), file), namespaceOf(b, itoa(other.pid()), file))
+	}
+	c.deleteForce()
+	other.deleteForce()
 }
