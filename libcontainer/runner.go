@@ -91,10 +91,29 @@ func (r *runner) lastWords(ctx context.Context) error {
 func (r *runner) failed(err error) error {
 	oom := r.outOfMemory(err)
 	r.stillborn = r.diedAtBirth(err) && !(oom && r.ownMemory())
-	if err = r.c.explain(err); oom {
+	filtered := !oom && r.filtered(err)
+	switch err = r.c.explain(err); {
+	case oom:
 		err = fmt.Errorf("linux.resources.memory.limit: too little memory for the container to start: %w", err)
+	case filtered:
+		err = fmt.Errorf("linux.seccomp: the filter may deny what is needed to start a program: %w", err)
 	}
 	return errors.Join(err, r.killChild())
+}
+
+// filtered tells whether the init has ended as it does below a filter that denies its last steps: by the filter, by the fault that it ends
+// with when it may not even exit, or without a word because it may not write.
+func (r *runner) filtered(err error) bool {
+	var death *nsenter.DeathError
+	if r.c.linux().Seccomp == nil || !errors.As(err, &death) {
+		return false
+	}
+	switch s := death.Status; {
+	case s.Signaled():
+		return s.Signal() == unix.SIGSYS || s.Signal() == unix.SIGILL
+	default:
+		return s.ExitStatus() == 1
+	}
 }
 
 // statusNoExec is how a child of the Go runtime ends that could not be executed. That normally comes with the errno; in a cgroup without any memory

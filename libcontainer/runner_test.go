@@ -21,6 +21,8 @@ func TestBlameMemory(t *testing.T) {
 		s.Linux.Resources = &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &limit}}
 	})
 	died := &nsenter.DeathError{Status: unix.WaitStatus(statusNoExec << 8)}
+	filtered := testSpec(func(s *specs.Spec) { s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActErrno} })
+	const filter = "linux.seccomp: the filter may deny what is needed to start a program: "
 	for _, c := range []struct {
 		spec *specs.Spec
 		err  error
@@ -32,6 +34,11 @@ func TestBlameMemory(t *testing.T) {
 		{limited, &nsenter.DeathError{Status: unix.WaitStatus(unix.SIGKILL)}, "init was killed by SIGKILL"}, // no memory killer was seen
 		{limited, unix.ENOMEM, blame + unix.ENOMEM.Error()},
 		{limited, errors.New("other"), "other"},
+		{filtered, &nsenter.DeathError{Status: unix.WaitStatus(unix.SIGSYS)}, filter + "init was killed by SIGSYS"},
+		{filtered, &nsenter.DeathError{Status: unix.WaitStatus(unix.SIGILL)}, filter + "init was killed by SIGILL"},
+		{filtered, &nsenter.DeathError{Status: unix.WaitStatus(1 << 8)}, filter + "init exited with status 1 before it was done"},
+		{filtered, &nsenter.DeathError{Status: unix.WaitStatus(unix.SIGKILL)}, "init was killed by SIGKILL"},
+		{testSpec(func(s *specs.Spec) { s.Linux.Seccomp = nil }), &nsenter.DeathError{Status: unix.WaitStatus(unix.SIGSYS)}, "init was killed by SIGSYS"},
 	} {
 		r := &runner{c: &compiler{spec: c.spec}, cgroup: cgroups.Open(cgroups.Record{})}
 		if got := r.failed(c.err); got.Error() != c.want {
