@@ -52,6 +52,12 @@ func (c *compiler) devices() {
 		if !ok {
 			continue
 		}
+		if d.path == "/dev/null" && (d.mode&unix.S_IFMT != unix.S_IFCHR || d.major != 1 || d.minor != 3) {
+			c.problem(d.because+".path", d.path, "must be the null device, type c, major 1, minor 3: masked files are covered with it")
+		}
+		if !c.devBind && c.mounted(d.path) {
+			c.warn(d.because+".path", d.path, "is not made, as something is mounted there")
+		}
 		if at := slices.IndexFunc(nodes, func(n device) bool { return n.path == d.path }); at >= 0 && at < len(standardDevices) {
 			nodes[at] = d
 		} else {

@@ -41,6 +41,8 @@ func TestErrors(t *testing.T) {
 		want  string
 	}{
 		{spec(mnt("", "tmpfs", "t", "")), plain(), "mounts[0].destination: is required"},
+		{device(specs.LinuxDevice{Path: "/dev/../dev/null", Type: "c", Major: 1, Minor: 5}), plain(), `linux.devices[0].path ("/dev/null"): must be the null device, type c, major 1, minor 3: masked files are covered with it`},
+		{device(specs.LinuxDevice{Path: "/dev/null", Type: "b", Major: 1, Minor: 3}), plain(), `linux.devices[0].path ("/dev/null"): must be the null device, type c, major 1, minor 3: masked files are covered with it`},
 		{spec(mnt("/", "tmpfs", "t", "")), plain(), `mounts[0].destination ("/"): the root cannot be mounted over`},
 		{spec(mnt("..", "", "/s", "bind")), plain(), `mounts[0].destination (".."): the root cannot be mounted over`},
 		{spec(mnt("/", "cgroup", "", "")), plain(), `mounts[0].destination ("/"): the root cannot be mounted over`},
@@ -110,5 +112,18 @@ func TestErrors(t *testing.T) {
 		if r != nil {
 			t.Errorf("%s: a result all the same", tc.want)
 		}
+	}
+}
+
+// TestDeviceUnderMount: a device that a mount takes the place of is told of.
+func TestDeviceUnderMount(t *testing.T) {
+	s := spec(mnt("/dev", "tmpfs", "t", ""), mnt("/dev/fuse", "", "/dev/fuse", "bind"))
+	s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/fuse", Type: "c", Major: 10, Minor: 229}, {Path: "/dev/null", Type: "c", Major: 1, Minor: 3}}
+	r, err := Compile(s, plain(), slots())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `linux.devices[0].path ("/dev/fuse"): is not made, as something is mounted there`; len(r.Warnings) != 1 || r.Warnings[0].Error() != want {
+		t.Errorf("warnings %v, want %s", r.Warnings, want)
 	}
 }
