@@ -25,6 +25,7 @@ func (c *checker) mounts() {
 			c.source(field+".source", m.Source, has("src-nofollow") || has("copy-symlink"))
 		default:
 			c.filesystem(field+".type", m.Type)
+			c.options(field, m)
 		}
 	}
 }
