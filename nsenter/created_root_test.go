@@ -127,6 +127,15 @@ func TestCreatedReportsToFifo(t *testing.T) {
 	}
 }
 
+// TestCreatedHasName wants ps(1) to show what waits there.
+func TestCreatedHasName(t *testing.T) {
+	c := newGate(t).created(t, createdPlan(busyboxRoot(t), "/bin/sh"))
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", c.Pid()))
+	if err != nil || string(b) != "minirun:init\n" {
+		t.Errorf("name %q, error %v", b, err)
+	}
+}
+
 // TestCreatedIsSmall holds the waiting init to its memory budget, and to the few descriptors that it needs.
 func TestCreatedIsSmall(t *testing.T) {
 	c := newGate(t).created(t, createdPlan(busyboxRoot(t), "/bin/sh"))

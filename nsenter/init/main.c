@@ -116,6 +116,8 @@ _Noreturn void init_main(const long *stack)
 	int fd, r;
 
 	sys_prctl(PR_SET_DUMPABLE, 0, 0);
+	/* Else ps(1) shows the number of the descriptor that this was executed from. */
+	sys_prctl(PR_SET_NAME, (unsigned long)"minirun:init", 0);
 	fd = stack[0] == 2 ? parse_fd(argv[1]) : -1;
 	head = map_plan(fd, &size);
 	memset(&c.msg, 0, sizeof(c.msg));
