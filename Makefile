@@ -8,6 +8,7 @@ TIMEOUT   ?= 30m
 # Arguments that go to the benchmark or to the test commands: make bench BENCHFLAGS='-n 50 -only run'
 BENCHFLAGS ?=
 TESTFLAGS ?=
+CLIENTSFLAGS ?=
 
 BINDIR  = $(DESTDIR)$(PREFIX)/bin
 SHARE   = $(DESTDIR)$(PREFIX)/share
@@ -35,7 +36,7 @@ TESTEXEC = -exec 'sudo env PATH="$(PATH)" MINIRUN="$(CURDIR)/$(BINARY)"'
 endif
 
 .DEFAULT_GOAL := build
-.PHONY: deps build demo test test-unit test-integration test-differential test-vm test-clients bench bench-clients bench-cgroups lint init verify-init man install uninstall clean help
+.PHONY: deps build demo test test-unit test-integration test-differential test-vm test-clients test-clients-vm bench bench-clients bench-cgroups lint init verify-init man install uninstall clean help
 
 deps: ## install what is missing for building and testing (Debian packages; fast when nothing is)
 	@tests/tools/deps build test
@@ -72,6 +73,11 @@ test-clients: build ## run Docker, containerd (also as Kubernetes does), Podman 
 	@tests/tools/deps clients
 	GOWORK=off $(GO) build -C tests/clients/cri -trimpath -buildvcs=false -o $(CURDIR)/bin/cri .
 	$(ASROOT) tests/clients/run
+
+test-clients-vm: build ## the same on pure cgroup v2 with systemd's cgroups and AppArmor, in virtual machines (CLIENTSFLAGS=--ci: what CI runs)
+	@tests/tools/deps vm
+	GOWORK=off $(GO) build -C tests/clients/cri -trimpath -buildvcs=false -o $(CURDIR)/bin/cri .
+	$(ASROOT) tests/vm/clients $(CLIENTSFLAGS)
 
 bench: build ## measure minirun beside runc and crun (BENCHFLAGS='-n 100 -only run,exec')
 	$(GO) build -buildvcs=false -o bin/bench ./tests/bench

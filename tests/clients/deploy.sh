@@ -35,7 +35,7 @@ deploy__docker() {
 	until_true prints minirun D info -f '{{.DefaultRuntime}}'
 	ok R "$bb" echo hello
 	is hello
-	begin cc --runtime minirun "$bb" sleep 100
+	begin cc --runtime minirun "$bb" sleep 1000
 	ok D inspect -f '{{.HostConfig.Runtime}}' cc
 	is minirun
 }

@@ -14,8 +14,8 @@ docker__messages() {
 	same_message "$bb" /etc
 	same_message -w /etc/passwd/x "$bb" true
 	same_message --user nobody-of-this-name "$bb" true
-	begin cc "$bb" sleep 100
-	begin pp --runtime peer "$bb" sleep 100
+	begin cc "$bb" sleep 1000
+	begin pp --runtime peer "$bb" sleep 1000
 	local want want_code command
 	for command in no-such-program /no/such/program /etc/passwd; do
 		# 126 or 127, by Docker's version.
@@ -70,7 +70,7 @@ docker__pause() {
 
 docker__update() {
 	local pid
-	begin cc --memory 64m --memory-swap 64m --cpus 1 "$bb" sleep 100
+	begin cc --memory 64m --memory-swap 64m --cpus 1 "$bb" sleep 1000
 	pid=$(pid_of cc)
 	ok D update --memory 96m --memory-swap 128m --cpus 0.5 --pids-limit 33 --cpuset-cpus 1 --cpu-shares 512 cc
 	ok limit_of "$pid" memory memory.limit_in_bytes memory.max
@@ -92,7 +92,7 @@ docker__update() {
 
 docker__limits() {
 	local pid
-	begin cc --memory 48m --cpus 0.5 --pids-limit 20 --cpuset-cpus 0 "$bb" sleep 100
+	begin cc --memory 48m --cpus 0.5 --pids-limit 20 --cpuset-cpus 0 "$bb" sleep 1000
 	pid=$(pid_of cc)
 	ok limit_of "$pid" memory memory.limit_in_bytes memory.max
 	is 50331648
@@ -117,9 +117,9 @@ throttled() { limit_of "$1" cpu cpu.stat cpu.stat | grep -q '^nr_throttled [1-9]
 docker__volume_propagation() {
 	local dir=$W/tmp/prop
 	mkdir -p "$dir/sub" "$dir/back"
-	begin slave -v "$dir:/p:rslave" "$bb" sleep 100
-	begin private -v "$dir:/p:rprivate" "$bb" sleep 100
-	begin shared --cap-add SYS_ADMIN -v "$dir:/p:rshared" "$bb" sleep 100
+	begin slave -v "$dir:/p:rslave" "$bb" sleep 1000
+	begin private -v "$dir:/p:rprivate" "$bb" sleep 1000
+	begin shared --cap-add SYS_ADMIN -v "$dir:/p:rshared" "$bb" sleep 1000
 	mount -t tmpfs tmpfs "$dir/sub"
 	echo seen >"$dir/sub/f"
 	ok D exec slave cat /p/sub/f
@@ -140,7 +140,7 @@ docker__volume_propagation() {
 
 docker__namespace_modes() {
 	local pid space
-	begin cc --ipc shareable "$bb" sleep 100
+	begin cc --ipc shareable "$bb" sleep 1000
 	pid=$(pid_of cc)
 	ok R --ipc container:cc --pid container:cc --network container:cc "$bb" sh -c 'cd /proc/self/ns; for n in ipc pid net; do readlink $n; done; ps'
 	for space in ipc pid net; do has "$(readlink "/proc/$pid/ns/$space")"; done

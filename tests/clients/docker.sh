@@ -53,7 +53,7 @@ gone() { D rm -f "$@" >/dev/null; }
 docker__runtime() {
 	ok D info -f '{{.DefaultRuntime}}'
 	is "$name"
-	begin cc $bb sleep 100
+	begin cc $bb sleep 1000
 	# What the runtime keeps, where dockerd tells it to.
 	local root=$W/dexec/runtime-$name/moby
 	[ -e "$root" ] || root=$W/dexec/runtime-runc/moby
@@ -99,7 +99,7 @@ docker__detached_logs() {
 
 docker__terminal() {
 	shell_on_terminal docker -H "unix://$W/d.sock" run --rm -it $bb sh
-	begin cc $bb sleep 100
+	begin cc $bb sleep 1000
 	shell_on_terminal docker -H "unix://$W/d.sock" exec -it cc sh
 	gone cc
 }
@@ -119,7 +119,7 @@ docker__attach() {
 }
 
 docker__exec() {
-	begin cc -w /data -e A=image $bb sleep 100
+	begin cc -w /data -e A=image $bb sleep 1000
 	ok D exec cc cat file
 	is from-the-image
 	ok D exec -u user -e B=2 -w /tmp cc sh -c 'id -un; id -G; pwd; echo $A $B $HOME'
@@ -139,7 +139,7 @@ docker__exec() {
 }
 
 docker__exec_privileged() {
-	begin cc $bb sleep 100
+	begin cc $bb sleep 1000
 	ok D exec --privileged cc true
 	gone cc
 }
@@ -266,7 +266,7 @@ docker__network_modes() {
 	ok R --network host $bb ip -o link
 	has docker0
 	ok D network create mynet
-	begin one --network mynet $bb sleep 100
+	begin one --network mynet $bb sleep 1000
 	ok R --network mynet $bb ping -c 1 -W 5 one
 	gone one
 	D network rm mynet
@@ -339,7 +339,7 @@ docker__ulimit_sysctl_device() {
 }
 
 docker__healthcheck() {
-	begin cc --health-cmd 'test -e /tmp/well' --health-interval 200ms --health-retries 2 $bb sleep 100
+	begin cc --health-cmd 'test -e /tmp/well' --health-interval 200ms --health-retries 2 $bb sleep 1000
 	until_true prints unhealthy D inspect -f '{{.State.Health.Status}}' cc
 	ok D exec cc touch /tmp/well
 	until_true healthy cc
@@ -489,7 +489,7 @@ docker__userns_remap() {
 	has 1000000 65536
 	ok R -v vol:/v $bb sh -c 'touch /v/f && stat -c %u /v/f && ping -c 1 127.0.0.1'
 	has 0
-	begin cc $bb sleep 100
+	begin cc $bb sleep 1000
 	ok D exec cc id -u
 	is 0
 	ok D exec -u user cc id -u

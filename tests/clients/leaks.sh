@@ -26,10 +26,10 @@ left_behind() {
 
 # check_left CHECK LIST BEFORE: the command's list has, after some seconds at most, nothing that it had not before.
 check_left() {
-	local check=$1 list=$2 before=$3 now
-	for _ in $(seq "${PATIENCE:-$((100 * SLOW))}"); do
+	local check=$1 list=$2 before=$3 now end=$((SECONDS + ${PATIENCE:-$((10 * SLOW))}))
+	while :; do
 		now=$(diff <(sort <<<"$before") <("$list" | sort) | sed -n 's/^> //p')
-		[ -n "$now" ] || break
+		if [ -z "$now" ] || ((SECONDS >= end)); then break; fi
 		sleep 0.1
 	done
 	echo "$now" >"$W/left"
@@ -45,7 +45,7 @@ leaks_down() { :; }
 found() {
 	OUT=$(
 		# shellcheck disable=SC2034 # for "result"
-		results=/dev/null PATIENCE=3
+		results=/dev/null PATIENCE=1
 		check_left found "$2" "$LEFT"
 	)
 	printf '%s\n' "$OUT"

@@ -39,18 +39,18 @@ shared_run() {
 
 # The runtime's own list has the container.
 shared_runtime() {
-	begin_one cc $pb sleep 100
+	begin_one cc $pb sleep 1000
 	[ "$("${RUNTIME[@]}" list -q)" = "$(M inspect -f '{{.Id}}' cc)" ]
 }
 
 shared_terminal() {
 	shell_on_terminal "${PODMAN[@]}" run -it --rm "${PLACE[@]}" "${LIMITS[@]}" $pb sh
-	begin_one cc $pb sleep 100
+	begin_one cc $pb sleep 1000
 	shell_on_terminal "${PODMAN[@]}" exec -it cc sh
 }
 
 shared_exec() {
-	begin_one cc -w /data $pb sleep 100
+	begin_one cc -w /data $pb sleep 1000
 	ok M exec cc cat file
 	is from-the-image
 	ok M exec -u user -e B=2 -w /tmp cc sh -c 'id -un; pwd; echo $B $HOME'
@@ -143,7 +143,7 @@ shared_network() {
 
 shared_namespace_modes() {
 	local pid space
-	begin_one cc --ipc shareable $pb sleep 100
+	begin_one cc --ipc shareable $pb sleep 1000
 	pid=$(pid_in cc)
 	ok MR --ipc container:cc --pid container:cc --uts container:cc $pb sh -c 'cd /proc/self/ns; for n in ipc pid uts; do readlink $n; done; ps'
 	for space in ipc pid uts; do has "$(readlink "/proc/$pid/ns/$space")"; done
@@ -197,7 +197,7 @@ EOF
 
 # The timers of health checks are systemd's; what they run is this.
 shared_healthcheck() {
-	begin_one cc --health-cmd 'test -e /tmp/well' --health-interval disable --health-retries 1 $pb sleep 100
+	begin_one cc --health-cmd 'test -e /tmp/well' --health-interval disable --health-retries 1 $pb sleep 1000
 	code 1 M healthcheck run cc
 	ok M inspect -f '{{.State.Health.Status}}' cc
 	is unhealthy

@@ -88,7 +88,7 @@ podman__top_stats_update() {
 
 podman__limits_oom() {
 	local pid
-	begin_one cc --memory 48m --cpus 0.5 --pids-limit 20 --cpuset-cpus 0 $pb sleep 100
+	begin_one cc --memory 48m --cpus 0.5 --pids-limit 20 --cpuset-cpus 0 $pb sleep 1000
 	pid=$(pid_in cc)
 	ok limit_of "$pid" memory memory.limit_in_bytes memory.max
 	is 50331648
@@ -120,8 +120,8 @@ podman__userns_auto() {
 	done
 	ok MR --userns auto:size=4096 $pb sh -c 'cat /proc/self/uid_map; touch /root/f && stat -c %u /root/f'
 	has 4096 "$(printf '\n0')"
-	begin_one one --userns auto $pb sleep 100
-	begin_one two --userns auto $pb sleep 100
+	begin_one one --userns auto $pb sleep 1000
+	begin_one two --userns auto $pb sleep 1000
 	ok M exec one cat /proc/self/uid_map
 	local first=$OUT owner
 	# The host's id of the container's root is within those of the user "containers".

@@ -52,7 +52,7 @@ rootless_up() {
 	mknod -m 666 "$W/net/tun" c 10 200
 	mkdir -p /dev/net
 	mount --bind "$W/net" /dev/net
-	[ -z "$SYSTEMD" ] || user_session
+	if [ -n "$SYSTEMD" ]; then user_session || return; fi
 	user_words
 	# The bind mounts above began with the namespace of this shell; the image goes through a file that the user can read.
 	chmod 755 "$W"
@@ -64,14 +64,21 @@ rootless_up() {
 user_session() {
 	URUN=/run/user/$rid
 	mkdir -p /run/systemd/system/user@.service.d
-	printf '[Service]\nDelegate=cpu cpuset io memory pids\n' >/run/systemd/system/user@.service.d/delegate.conf
+	printf '[Service]\nDelegate=cpu cpuset io memory pids\nTimeoutStartSec=infinity\n' >/run/systemd/system/user@.service.d/delegate.conf
 	systemctl daemon-reload
-	systemd-run --quiet --unit mrcsession -p User="$ruser" -p PAMName=login -p Type=exec sleep infinity
-	until_true test -S "$URUN/bus"
-	until_true user_scope
+	# Who logs in waits for the manager, with a time limit: so it is there before.
+	systemctl start "user@$rid"
+	printf '%s required %s\n' auth pam_permit.so account pam_permit.so session pam_systemd.so >/etc/pam.d/mrcsession
+	systemd-run --unit mrcsession -p User="$ruser" -p PAMName=mrcsession -p Type=exec -p TimeoutStartSec=infinity sleep infinity
+	if ! until_true user_scope; then
+		systemctl --no-pager status mrcsession "user@$rid"
+		return 1
+	fi
 	USESSION=$(echo "/sys/fs/cgroup/user.slice/user-$rid.slice/session-"*.scope)
 }
-user_scope() { [ -e "$(echo "/sys/fs/cgroup/user.slice/user-$rid.slice/session-"*.scope)/cgroup.procs" ]; }
+user_scope() {
+	[ -S "$URUN/bus" ] && systemctl is-active mrcsession && [ -e "$(echo "/sys/fs/cgroup/user.slice/user-$rid.slice/session-"*.scope)/cgroup.procs" ]
+}
 
 rootless_clean() {
 	M pod rm -a -f -t 0
