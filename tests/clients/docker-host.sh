@@ -45,7 +45,7 @@ as_with() {
 }
 
 # essence prints the end of the last message: what is wrong with which program.
-essence() { sed -nE 's/.*(exec: "|unable to find )/\1/; s/: stat [^ ]*:/:/; s/: unknown.?$//; /^(exec: "|unable)/p' <<<"$OUT"; }
+essence() { sed -nE 's/.*(exec: "|unable to find )/\1/; s/: stat [^ ]*:/:/; s/: unknown.?$//; /^(exec: "|unable)/p' <<<"${OUT//$'\r'/}"; }
 
 docker__pause() {
 	begin cc "$bb" sh -c 'while :; do date +%s.%N >/tmp/new && mv /tmp/new /tmp/now; sleep 0.05; done'
@@ -166,4 +166,14 @@ docker__apparmor() {
 	is 'docker-default (enforce)'
 	ok R --security-opt apparmor=unconfined "$bb" cat /proc/self/attr/current
 	is unconfined
+}
+
+docker__time_namespace() {
+	begin cc "$bb" sleep 100
+	local own
+	own=$(readlink "/proc/$(pid_of cc)/ns/time")
+	[ "$own" != "$(readlink /proc/self/ns/time)" ] || skip "this Docker gives containers no time namespace"
+	ok D exec cc readlink /proc/self/ns/time
+	is "$own"
+	gone cc
 }

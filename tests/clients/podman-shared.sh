@@ -8,6 +8,9 @@ pb=localhost/bb:1
 # Limits that this machine grants to every container.
 LIMITS=(--ulimit "nofile=$(ulimit -Hn):$(ulimit -Hn)" --ulimit "nproc=$(ulimit -Hu):$(ulimit -Hu)")
 
+# Podman 5 warns of version 1 at each call.
+export PODMAN_IGNORE_CGROUPSV1_WARNING=1
+
 M() { timeout -k 5 120 "${PODMAN[@]}" "$@"; }
 # MR ARGS... IMAGE COMMAND...: a container that is removed at its end.
 MR() { M run --rm "${PLACE[@]}" "${LIMITS[@]}" "$@"; }

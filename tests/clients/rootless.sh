@@ -25,7 +25,8 @@ user_words() {
 	USER_WORDS=()
 	# shellcheck disable=SC2016 # for the inner shell
 	[ -z "$SYSTEMD" ] || USER_WORDS+=(sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$USESSION")
-	USER_WORDS+=(setpriv --reuid "$rid" --regid "$rid" --init-groups env -i HOME="$W/uhome" XDG_RUNTIME_DIR="$URUN" PATH="$PATH" USER="$ruser" TERM=xterm)
+	USER_WORDS+=(setpriv --reuid "$rid" --regid "$rid" --init-groups env -i HOME="$W/uhome" XDG_RUNTIME_DIR="$URUN" PATH="$PATH" USER="$ruser" TERM=xterm
+		PODMAN_IGNORE_CGROUPSV1_WARNING=1)
 	[ -z "$SYSTEMD" ] || USER_WORDS+=(DBUS_SESSION_BUS_ADDRESS="unix:path=$URUN/bus")
 	PODMAN=("${USER_WORDS[@]}" podman --cgroup-manager "$CGMANAGER" --events-backend file --runtime "$RT")
 	# The user's own list of containers, as root can read it.
