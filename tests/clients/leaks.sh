@@ -6,7 +6,8 @@
 # own, network namespaces, devices that lead into them, and what the runtime keeps about them. CGROUPS_KEPT is a pattern of the cgroups that the
 # engine itself makes beside those of containers, and leaves.
 left_of_containers() {
-	ps -e -o stat=,comm= | awk '$1 ~ /^Z/ { print "zombie " $2 } $2 ~ /^(containerd-shim|conmon)/ { print "process " $2 }'
+	# Those of the lists' own programs, which the shell has not looked after yet, do not count.
+	ps -e -o stat=,comm= | awk '$1 ~ /^Z/ && $2 !~ /^(bash|sort|diff|sed|m?awk|grep|find|ps|ip)$/ { print "zombie " $2 } $2 ~ /^(containerd-shim|conmon)/ { print "process " $2 }'
 	find /sys/fs/cgroup -mindepth 2 -type d -path "*/$CGROUP*/*" 2>/dev/null | grep -v -e "${CGROUPS_KEPT:-^$}" -e '\.slice$' | sed 's/^/cgroup /'
 	find /run/netns "$W"/urun/netns -mindepth 1 2>/dev/null | sed 's/^/netns /'
 	ip -o link | sed -n 's/^[0-9]*: \(veth[^:@]*\).*/device \1/p'

@@ -63,10 +63,14 @@ rootless_up() {
 
 # user_session begins a session, as a login does, in which the user may use all controllers.
 user_session() {
+	local unit
 	URUN=/run/user/$rid
 	mkdir -p /run/systemd/system/user@.service.d
 	printf '[Service]\nDelegate=cpu cpuset io memory pids\nTimeoutStartSec=infinity\n' >/run/systemd/system/user@.service.d/delegate.conf
 	systemctl daemon-reload
+	# What Debian starts for every user at its login, each a start of Podman.
+	mkdir -p /run/systemd/user
+	for unit in podman.service podman-restart.service podman-auto-update.service; do ln -sf /dev/null "/run/systemd/user/$unit"; done
 	# Who logs in waits for the manager, with a time limit: so it is there before.
 	systemctl start "user@$rid"
 	printf '%s required %s\n' auth pam_permit.so account pam_permit.so session pam_systemd.so >/etc/pam.d/mrcsession
