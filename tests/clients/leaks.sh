@@ -1,5 +1,5 @@
 #!/bin/bash
-# shellcheck disable=SC2154 # name, results and CGROUP are set by "inside"
+# shellcheck disable=SC2034,SC2154 # name, results and CGROUP are set by "inside"
 # What containers and engines may leave behind. The suite "leaks" leaves one of each kind, and sees that it is found.
 
 # left_of_containers lists what only containers have, also while their engine runs: shims, monitors and zombies, cgroups below the engine's
@@ -42,14 +42,13 @@ leaks_up() { :; }
 leaks_clean() { :; }
 leaks_down() { :; }
 
-# found LINE LIST: the list's check fails, by this line.
-found() {
+# found LINE LIST: the list's check fails, by this line, as soon as what is left is there.
+found() { until_true shown "$1" "$2"; }
+shown() {
 	OUT=$(
-		# shellcheck disable=SC2034 # for "result"
 		results=/dev/null PATIENCE=1
 		check_left found "$2" "$LEFT"
 	)
-	printf '%s\n' "$OUT"
 	has fail "$1"
 }
 
