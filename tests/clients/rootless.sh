@@ -74,7 +74,8 @@ user_session() {
 	# Who logs in waits for the manager, with a time limit: so it is there before.
 	systemctl start "user@$rid"
 	printf '%s required %s\n' auth pam_permit.so account pam_permit.so session pam_systemd.so >/etc/pam.d/mrcsession
-	systemd-run --unit mrcsession -p User="$ruser" -p PAMName=mrcsession -p Type=exec -p TimeoutStartSec=infinity sleep infinity
+	# Not of Type=exec: the process of PAM keeps the descriptor open by whose end systemd sees the execve.
+	systemd-run --unit mrcsession -p User="$ruser" -p PAMName=mrcsession sleep infinity
 	if ! until_true user_scope; then
 		systemctl --no-pager status mrcsession "user@$rid"
 		return 1
