@@ -74,7 +74,7 @@ test-clients: build ## run Docker, containerd (also as Kubernetes does), Podman 
 	GOWORK=off $(GO) build -C tests/clients/cri -trimpath -buildvcs=false -o $(CURDIR)/bin/cri .
 	$(ASROOT) tests/clients/run
 
-test-clients-vm: build ## the same on pure cgroup v2 with systemd's cgroups and AppArmor, in virtual machines (CLIENTSFLAGS=--ci: what CI runs)
+test-clients-vm: build ## the same on pure cgroup v2 with systemd's cgroups and AppArmor, in virtual machines (CLIENTSFLAGS=--ci: a short list)
 	@tests/tools/deps vm
 	GOWORK=off $(GO) build -C tests/clients/cri -trimpath -buildvcs=false -o $(CURDIR)/bin/cri .
 	$(ASROOT) tests/vm/clients $(CLIENTSFLAGS)
