@@ -16,7 +16,7 @@ import (
 // Each flag becomes its option in the request that CRIU gets, under the number of criu's rpc.proto, and nothing else becomes another.
 func TestFlagsReachCRIU(t *testing.T) {
 	b := newBox(t)
-	running, gone := b.counts(), b.container(counting())
+	running, gone := b.sleeper(), b.container(sleeping()) // they do not redirect their streams, which are part of the request
 	b.write(b.path("images", "minirun.json"), `{"version":1}`, 0o600)
 	common := []struct{ flags, option string }{
 		{"--auto-dedup", "16:1"},
