@@ -29,9 +29,10 @@ const messageSize = 168
 // deathWait bounds how long an init that is about to end may take to do so.
 const deathWait = 10 * time.Second
 
-// cancelGrace is how long an init may still report after ctx has ended, execGrace the same for one that only has to execute its program.
+// cancelGrace is how long a report that is on its way may take after ctx has ended: short, since an init with all its answers would go on meanwhile.
+// execGrace is the same for an init that only has to execute its program.
 const (
-	cancelGrace = 100 * time.Millisecond
+	cancelGrace = 2 * time.Millisecond
 	execGrace   = 2 * time.Second
 )
 
