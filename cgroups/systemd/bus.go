@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
 
 	"github.com/godbus/dbus/v5"
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -24,9 +26,9 @@ const connectTimeout = 10 * time.Second
 // address is one way to a manager.
 type address struct {
 	bus string
-	// private is a socket of the manager itself, which has no message bus behind
-	// it and so none of a bus's own methods.
-	private bool
+	// private is the path of a socket of the manager itself, which has no message
+	// bus behind it and so none of a bus's own methods; empty for a bus.
+	private string
 }
 
 // addresses returns the ways to the system's or to a user's manager, in the order
@@ -36,12 +38,15 @@ func addresses(user bool, known string, uid int, getenv func(string) string) []a
 	at := func(dir, name string) string {
 		return "unix:path=" + dbus.EscapeBusAddressValue(filepath.Join(dir, name))
 	}
+	own := func(dir string) address {
+		return address{at(dir, "systemd/private"), filepath.Join(dir, "systemd/private")}
+	}
 	if !user {
 		bus := getenv("DBUS_SYSTEM_BUS_ADDRESS")
 		if bus == "" {
 			bus = at("/run/dbus", "system_bus_socket")
 		}
-		return []address{{at("/run/systemd", "private"), true}, {bus: bus}}
+		return []address{own("/run"), {bus: bus}}
 	}
 	dir := getenv("XDG_RUNTIME_DIR")
 	if dir == "" {
@@ -49,9 +54,11 @@ func addresses(user bool, known string, uid int, getenv func(string) string) []a
 	}
 	var list []address
 	for _, a := range []address{
-		{bus: known}, {bus: getenv("DBUS_SESSION_BUS_ADDRESS")}, {bus: at(dir, "bus")}, {at(dir, "systemd/private"), true},
+		{bus: known}, {bus: getenv("DBUS_SESSION_BUS_ADDRESS")}, {bus: at(dir, "bus")}, own(dir),
 	} {
-		a.private = a.private || a.bus == at(dir, "systemd/private")
+		if a.bus == own(dir).bus {
+			a = own(dir)
+		}
 		seen := a.bus == ""
 		for _, o := range list {
 			seen = seen || o.bus == a.bus
@@ -109,12 +116,12 @@ func connect(ctx context.Context, a address) (*dbus.Conn, error) {
 	defer limit.Stop()
 	stop := context.AfterFunc(ctx, cancel)
 	defer stop()
-	conn, err := dbus.Dial(a.bus, dbus.WithContext(own))
+	conn, socket, err := open(own, a)
 	if err != nil {
 		cancel()
 		return nil, err
 	}
-	if err := setUp(own, conn, a); err != nil {
+	if err := setUp(own, conn, socket); err != nil {
 		conn.Close()
 		if c := context.Cause(ctx); c != nil {
 			err = c
@@ -127,15 +134,32 @@ func connect(ctx context.Context, a address) (*dbus.Conn, error) {
 	return conn, nil
 }
 
-// setUp authenticates and asks for the signals of jobs. The server takes the
-// identity from the socket: the number of the user may be another one in its user
-// namespace than in ours.
-func setUp(ctx context.Context, conn *dbus.Conn, a address) error {
+// open connects to the address. The socket is nil for a bus.
+func open(ctx context.Context, a address) (*dbus.Conn, *net.UnixConn, error) {
+	if a.private == "" {
+		conn, err := dbus.Dial(a.bus, dbus.WithContext(ctx))
+		return conn, nil, err
+	}
+	socket, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: a.private, Net: "unix"})
+	if err != nil {
+		return nil, nil, err
+	}
+	conn, err := dbus.NewConn(socket, dbus.WithContext(ctx))
+	if err != nil {
+		socket.Close()
+	}
+	return conn, socket, err
+}
+
+// setUp authenticates and asks for the signals of jobs, which the manager sends
+// unasked over its own socket. The server takes the identity from the socket: the
+// number of the user may be another one in its user namespace than in ours.
+func setUp(ctx context.Context, conn *dbus.Conn, private *net.UnixConn) error {
 	if err := conn.Auth([]dbus.Auth{dbus.AuthExternal("")}); err != nil {
 		return err
 	}
-	if a.private {
-		return nil
+	if private != nil {
+		return untilRead(ctx, private)
 	}
 	if err := conn.Hello(); err != nil {
 		return err
@@ -145,6 +169,34 @@ func setUp(ctx context.Context, conn *dbus.Conn, a address) error {
 		return err
 	}
 	return conn.Object(service, object).CallWithContext(ctx, manager+".Subscribe", 0).Err
+}
+
+// untilRead waits until the other side has read everything that was sent. What
+// systemd reads together with the end of the authentication it looks at only when
+// more arrives: a call that follows too soon would have no answer.
+func untilRead(ctx context.Context, c *net.UnixConn) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	for wait := 20 * time.Microsecond; ; wait = min(2*wait, 5*time.Millisecond) {
+		var unread int
+		var errno error
+		if err := raw.Control(func(fd uintptr) { unread, errno = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) }); err != nil {
+			return err
+		}
+		if errno != nil {
+			return fmt.Errorf("SIOCOUTQ: %w", errno)
+		}
+		if unread == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
 }
 
 // isError tells whether err is the D-Bus error with the name.

@@ -1,7 +1,6 @@
 package systemd
 
 import (
-	"bufio"
 	"encoding/binary"
 	"io"
 	"net"
@@ -10,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -19,6 +19,7 @@ import (
 type fake struct {
 	t      *testing.T
 	answer func(f *fake, method string, args []any) ([]any, string) // results, or the name of an error
+	slow   time.Duration                                            // how long it takes to look at the end of the authentication
 
 	mu    sync.Mutex
 	calls []string
@@ -60,25 +61,29 @@ func newFake(t *testing.T, answer func(f *fake, method string, args []any) ([]an
 // serve authenticates as sd-bus does, and then answers calls.
 func (f *fake) serve(c net.Conn) {
 	defer c.Close()
-	in := bufio.NewReader(c)
-	if _, err := in.ReadByte(); err != nil { // the byte that carries the credentials
+	if _, err := c.Read(make([]byte, 1)); err != nil { // the byte that carries the credentials
 		return
 	}
-	for {
-		line, err := in.ReadString('\n')
+	for buf := make([]byte, 256); ; {
+		n, err := c.Read(buf)
 		if err != nil {
 			return
 		}
 		reply := ""
-		switch strings.TrimSpace(line) {
+		switch strings.TrimSpace(string(buf[:n])) {
 		case "AUTH":
 			reply = "REJECTED EXTERNAL ANONYMOUS"
 		case "AUTH EXTERNAL":
 			reply = "DATA"
 		case "DATA":
 			reply = "OK 0123456789abcdef0123456789abcdef"
+			if _, err := io.WriteString(c, reply+"\r\n"); err != nil {
+				return
+			}
+			time.Sleep(f.slow)
+			continue
 		case "BEGIN":
-		default:
+		default: // among them BEGIN with a call behind it, which sd-bus forgets
 			reply = "ERROR"
 		}
 		if reply == "" {
@@ -92,7 +97,7 @@ func (f *fake) serve(c net.Conn) {
 	f.conn = c
 	f.mu.Unlock()
 	for {
-		m, err := dbus.DecodeMessage(in)
+		m, err := dbus.DecodeMessage(c)
 		if err != nil {
 			return
 		}

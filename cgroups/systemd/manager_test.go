@@ -243,7 +243,7 @@ func TestAddresses(t *testing.T) {
 		var s []string
 		for _, a := range addresses(user, known, 1000, func(name string) string { return env[name] }) {
 			x := a.bus
-			if a.private {
+			if a.private != "" {
 				x += "!"
 			}
 			s = append(s, x)
@@ -264,4 +264,19 @@ func TestAddresses(t *testing.T) {
 	check(list(true, "unix:path=/run/my%20dir/systemd/private"),
 		"unix:path=/run/my%20dir/systemd/private! unix:path=/s unix:path=/run/my%20dir/bus")
 	check(list(false, ""), "unix:path=/run/systemd/private! unix:path=/y")
+}
+
+// TestSlowManager is a manager that looks at the end of the authentication late.
+// What has been sent behind it by then would have no answer.
+func TestSlowManager(t *testing.T) {
+	f, m := newFake(t, func(f *fake, method string, args []any) ([]any, string) {
+		return []any{dbus.ObjectPath("/unit")}, ""
+	})
+	f.slow = 50 * time.Millisecond
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	var path dbus.ObjectPath
+	if err := m.call(ctx, manager+".GetUnit", []any{"web.scope"}, &path); err != nil || path != "/unit" {
+		t.Errorf("%q, %v", path, err)
+	}
 }
