@@ -37,11 +37,14 @@ func (r *Runtime) Run(ctx context.Context, id string, o CreateOptions) (*Contain
 
 // Plan returns what Create would do, without doing any of it. Only files of the bundle and of /proc are read.
 func (r *Runtime) Plan(id string, o CreateOptions) (*Plan, error) {
-	p, err := r.prepare(context.Background(), id, o, false, "")
+	p, err := r.load(id, o, false)
+	if err == nil {
+		defer p.close()
+		err = r.decide(context.Background(), p, o, "")
+	}
 	if err != nil {
 		return nil, &ContainerError{"plan", id, err}
 	}
-	p.close()
 	return p.compiler.plan, nil
 }
 
@@ -53,10 +56,11 @@ type prepared struct {
 	facts    *hostFacts
 	compiler *compiler
 	systemd  *systemd.Manager // nil: cgroups are made one by one
+	network  newNetwork       // begun before it was known for sure that it is needed
 }
 
-// prepare decides. cache is where compiled seccomp filters are kept, empty for nowhere.
-func (r *Runtime) prepare(ctx context.Context, id string, o CreateOptions, run bool, cache string) (*prepared, error) {
+// load checks what the caller says and reads the configuration.
+func (r *Runtime) load(id string, o CreateOptions, run bool) (*prepared, error) {
 	if err := ValidateID(id); err != nil {
 		return nil, err
 	}
@@ -80,24 +84,25 @@ func (r *Runtime) prepare(ctx context.Context, id string, o CreateOptions, run b
 	if err != nil {
 		return nil, err
 	}
+	return p, nil
+}
+
+// decide looks at the host and compiles. cache is where compiled seccomp filters are kept, empty for nowhere.
+func (r *Runtime) decide(ctx context.Context, p *prepared, o CreateOptions, cache string) error {
 	facts, err := r.facts(ctx, cache)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if o.NoCgroup {
 		facts.withoutCgroup()
 	}
 	if o.SystemdCgroup {
 		if facts.systemd, p.systemd, err = askSystemd(ctx); err != nil {
-			return nil, fmt.Errorf("systemd cgroup: %w", err)
+			return fmt.Errorf("systemd cgroup: %w", err)
 		}
 	}
 	p.facts = facts
-	if err := r.compile(p, facts); err != nil {
-		p.close()
-		return nil, err
-	}
-	return p, nil
+	return r.compile(p, facts)
 }
 
 // move makes the plan anew, for an init that moves into its cgroup. What there is to warn of was said.
@@ -113,6 +118,14 @@ func (p *prepared) close() {
 	if p.systemd != nil {
 		p.systemd.Close()
 	}
+	p.network.drop()
+}
+
+// takeNetwork returns the network namespace that was begun, nil if there is none.
+func (p *prepared) takeNetwork() newNetwork {
+	n := p.network
+	p.network = nil
+	return n
 }
 
 // compile validates and compiles, both in any case, so that everything that is wrong is told at once. The plan is made only of what is right.
@@ -143,12 +156,21 @@ func (r *Runtime) make(ctx context.Context, op, id string, o CreateOptions, run 
 }
 
 func (r *Runtime) makeContainer(ctx context.Context, id string, o CreateOptions, run bool) (*Container, error) {
-	p, err := r.prepare(ctx, id, o, run, r.seccompCache())
+	p, err := r.load(id, o, run)
 	if err != nil {
 		return nil, err
 	}
 	defer p.close()
+	if wantsNetwork(p.spec, o) {
+		p.network = beginNetwork()
+	}
+	if err := r.decide(ctx, p, o, r.seccompCache()); err != nil {
+		return nil, err
+	}
 	if err := checkOptions(p.spec.Process, o.Stdio, o.PidFile); err != nil {
+		return nil, err
+	}
+	if err := o.beforeMaking(); err != nil {
 		return nil, err
 	}
 	if err := r.makeRoot(); err != nil {
@@ -175,6 +197,7 @@ func (r *Runtime) carryOut(ctx context.Context, id string, p *prepared, o Create
 	m := &runner{
 		rt: r, c: p.compiler, systemd: p.systemd, stdio: o.Stdio, keep: o.PreserveFiles, dir: dir, raw: p.raw,
 		rec: newRecord(id, p.opts, p.spec, p.compiler), slots: map[nsenter.Slot]*os.File{},
+		network: p.takeNetwork(),
 	}
 	defer m.close()
 	err = m.run(ctx)

@@ -64,6 +64,16 @@ type CreateOptions struct {
 	NotifySocket bool
 	// NoNewKeyring leaves the process in the caller's session keyring.
 	NoNewKeyring bool
+	// BeforeMaking, if not nil, is called when everything has been read, checked and decided, before anything is made that would have to be
+	// removed again. An error ends the call.
+	BeforeMaking func() error
+}
+
+func (o *CreateOptions) beforeMaking() error {
+	if o.BeforeMaking == nil {
+		return nil
+	}
+	return o.BeforeMaking()
 }
 
 // ExecOptions say how another program is started in a container.

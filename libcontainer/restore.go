@@ -66,11 +66,14 @@ func (r *Runtime) restore(ctx context.Context, id string, o *RestoreOptions) (*C
 	create := o.CreateOptions
 	create.NotifySocket = false // the container has a socket where it had one
 	// The container's process is there already: nothing waits to be started.
-	p, err := r.prepare(ctx, id, create, true, "")
+	p, err := r.load(id, create, true)
 	if err != nil {
 		return nil, err
 	}
 	defer p.close()
+	if err := r.decide(ctx, p, create, ""); err != nil {
+		return nil, err
+	}
 	opts, err := o.options(p.spec)
 	if err != nil {
 		return nil, err
@@ -81,6 +84,9 @@ func (r *Runtime) restore(ctx context.Context, id string, o *RestoreOptions) (*C
 	}
 	path, err := criu.Find()
 	if err != nil {
+		return nil, err
+	}
+	if err := o.beforeMaking(); err != nil {
 		return nil, err
 	}
 	dir, err := makeStateDir(r.root, id)

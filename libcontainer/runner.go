@@ -31,17 +31,17 @@ type runner struct {
 	cgroup    *cgroups.Cgroup
 	systemd   *systemd.Manager // nil: cgroups are made one by one
 	nullFile  *os.File
-	notify    *os.File           // socket of the container's program for sd_notify(3)
-	event     nsenter.Event      // the report that the host is answering
-	ack       []*os.File         // descriptors for the next acknowledgement
-	announced bool               // the pid file is written
-	waiting   bool               // the init waits to be started
-	foreign   bool               // the cgroup is somebody else's: nobody in it is to be killed
-	undoRdt   func() error       // takes the resctrl group back
-	heard     bool               // the init has reported something
-	stillborn bool               // see diedAtBirth
-	network   <-chan madeNetwork // of hostMakeNetwork, until it is handed over
-	hooks     bool               // a hook has been reached: poststop hooks belong to the undoing
+	notify    *os.File      // socket of the container's program for sd_notify(3)
+	event     nsenter.Event // the report that the host is answering
+	ack       []*os.File    // descriptors for the next acknowledgement
+	announced bool          // the pid file is written
+	waiting   bool          // the init waits to be started
+	foreign   bool          // the cgroup is somebody else's: nobody in it is to be killed
+	undoRdt   func() error  // takes the resctrl group back
+	heard     bool          // the init has reported something
+	stillborn bool          // see diedAtBirth
+	network   newNetwork    // until it is handed over
+	hooks     bool          // a hook has been reached: poststop hooks belong to the undoing
 }
 
 // run carries out the whole plan. On an error the init is dead and reaped; the rest is left to undo.
@@ -176,7 +176,7 @@ func (r *runner) killChild() error {
 
 // close gives back what only the making needed.
 func (r *runner) close() {
-	r.dropNetwork()
+	r.network.drop()
 	for _, f := range r.slots {
 		f.Close()
 	}

@@ -16,15 +16,14 @@ type attachment struct {
 // run makes a container with the options and waits: the program's end is this one's, with its exit status. Signals and the terminal are
 // passed on.
 func (at attachment) run(
-	ctx context.Context, a *app, o *libcontainer.CreateOptions, create func(context.Context) (*libcontainer.Container, error),
+	ctx context.Context, a *app, fg *foreground, o *libcontainer.CreateOptions, create func(context.Context) (*libcontainer.Container, error),
 ) (int, error) {
 	if !at.noSubreaper {
 		if err := becomeSubreaper(); err != nil {
 			return 1, err
 		}
 	}
-	fg := newForeground(a)
-	defer fg.close()
+	o.BeforeMaking = fg.ready
 	if o.Spec.Process != nil && o.Spec.Process.Terminal {
 		o.Stdio.Console = fg.console
 	}

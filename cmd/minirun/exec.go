@@ -69,6 +69,11 @@ func (c *execFlags) exec(ctx context.Context, a *app, args []string) (int, error
 	if len(args) < 1 || len(args) < 2 && c.process == "" {
 		return 255, usagef("exec: at least 2 arguments are needed, the container's id and the command, not %d", len(args))
 	}
+	var fg *foreground
+	if !c.detach {
+		fg = newForeground(a)
+		defer fg.close()
+	}
 	ctr, err := a.load(ctx, "exec", args[:1])
 	if err != nil {
 		return 255, err
@@ -88,10 +93,10 @@ func (c *execFlags) exec(ctx context.Context, a *app, args []string) (int, error
 	if o.PreserveFiles, err = preserved(c.preserveFDs); err != nil {
 		return 255, err
 	}
-	return c.start(ctx, a, ctr, o)
+	return c.start(ctx, a, fg, ctr, o)
 }
 
-func (c *execFlags) start(ctx context.Context, a *app, ctr *libcontainer.Container, o libcontainer.ExecOptions) (int, error) {
+func (c *execFlags) start(ctx context.Context, a *app, fg *foreground, ctr *libcontainer.Container, o libcontainer.ExecOptions) (int, error) {
 	var err error
 	if c.detach || c.consoleSocket != "" {
 		if o.Stdio.Console, err = detachedConsole(o.Process, c.consoleSocket); err != nil {
@@ -105,8 +110,9 @@ func (c *execFlags) start(ctx context.Context, a *app, ctr *libcontainer.Contain
 	if err := becomeSubreaper(); err != nil {
 		return 255, err
 	}
-	fg := newForeground(a)
-	defer fg.close()
+	if err := fg.ready(); err != nil {
+		return 255, err
+	}
 	if o.Process.Terminal && o.Stdio.Console == nil {
 		o.Stdio.Console = fg.console
 	}

@@ -22,25 +22,35 @@ const drainTime = 2 * time.Second
 
 // foreground keeps a program in the foreground: signals are passed on, and with a terminal what is typed and shown.
 type foreground struct {
-	a       *app
-	signals chan os.Signal
-	master  *os.File
-	restore func()
-	output  chan struct{} // closed when the terminal's last output has been shown
-	once    sync.Once
-	rest    *time.Timer // starts to collect the signals that hardly anybody sends
+	a          *app
+	signals    chan os.Signal
+	collecting chan struct{} // closed when the usual signals are collected
+	master     *os.File
+	restore    func()
+	output     chan struct{} // closed when the terminal's last output has been shown
+	once       sync.Once
+	rest       *time.Timer // starts to collect the signals that hardly anybody sends
 }
 
 // restDelay is when all other signals join. Each signal that is collected costs two switches of thread, all 64 of them some milliseconds: as much
 // as a short container's life.
 const restDelay = 20 * time.Millisecond
 
-// newForeground starts to collect signals, before there is a program: none that people and supervisors end a command with comes too early.
+// newForeground starts to collect signals. That goes on beside what the command does first, until ready.
 func newForeground(a *app) *foreground {
-	fg := &foreground{a: a, signals: make(chan os.Signal, 128), restore: func() {}}
-	signal.Notify(fg.signals, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM)
+	fg := &foreground{a: a, signals: make(chan os.Signal, 128), collecting: make(chan struct{}), restore: func() {}}
+	go func() {
+		defer close(fg.collecting)
+		signal.Notify(fg.signals, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM)
+	}()
 	fg.rest = time.AfterFunc(restDelay, func() { signal.Notify(fg.signals) })
 	return fg
+}
+
+// ready waits until signals are collected, before anything is made: none that people and supervisors end a command with leaves something half made.
+func (fg *foreground) ready() error {
+	<-fg.collecting
+	return nil
 }
 
 // console takes the controlling side of the program's terminal (libcontainer.Stdio.Console).

@@ -72,6 +72,8 @@ func (c *restoreFlags) run(ctx context.Context, a *app, args []string) (int, err
 	if c.create.consoleSocket != "" {
 		return 1, usagef("--console-socket: cannot use console socket if the container will not detach or allocate tty")
 	}
+	fg := newForeground(a)
+	defer fg.close()
 	at := attachment{noSubreaper: c.noSubreaper}
-	return at.run(ctx, a, &o.CreateOptions, func(ctx context.Context) (*libcontainer.Container, error) { return rt.Restore(ctx, id, o) })
+	return at.run(ctx, a, fg, &o.CreateOptions, func(ctx context.Context) (*libcontainer.Container, error) { return rt.Restore(ctx, id, o) })
 }

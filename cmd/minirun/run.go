@@ -40,6 +40,11 @@ func (c *runFlags) run(ctx context.Context, a *app, args []string) (int, error) 
 	if err != nil {
 		return 1, err
 	}
+	var fg *foreground
+	if !c.detach {
+		fg = newForeground(a)
+		defer fg.close()
+	}
 	rt, err := a.runtime()
 	if err != nil {
 		return 1, err
@@ -67,5 +72,5 @@ func (c *runFlags) run(ctx context.Context, a *app, args []string) (int, error) 
 		return 1, usagef("--console-socket: cannot use console socket if the container will not detach or allocate tty")
 	}
 	at := attachment{keep: c.keep, noSubreaper: c.noSubreaper}
-	return at.run(ctx, a, &o, func(ctx context.Context) (*libcontainer.Container, error) { return rt.Run(ctx, id, o) })
+	return at.run(ctx, a, fg, &o, func(ctx context.Context) (*libcontainer.Container, error) { return rt.Run(ctx, id, o) })
 }
