@@ -67,6 +67,46 @@ func TestCancelFinalUnread(t *testing.T) {
 	}
 }
 
+// TestCancelAllUnread ends the context when the program has begun and none of the reports has been read, since the answers were there beforehand.
+func TestCancelAllUnread(t *testing.T) {
+	c := started(t, SyncWait{Point: 1}, RootPivot{Root: slotRoot}, SyncWait{Point: 2}, ProcClosefds{First: 3}, SyncFinal{})
+	for range 2 {
+		if err := c.Ack(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !c.endsWithin(deathWait) {
+		t.Fatal("the program does not end")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, want := range []EventKind{EventSync, EventSync, EventFinal, EventDone} {
+		if e, err := c.Next(ctx); err != nil || e.Kind != want {
+			t.Fatalf("event %+v, error %v, want %v", e, err, want)
+		}
+	}
+	if st, err := c.Wait(); err != nil || st.ExitStatus() != 5 {
+		t.Errorf("exit status %d, error %v, want 5", st.ExitStatus(), err)
+	}
+}
+
+// TestCancelBeforeFailure ends the context when a report is there and behind it that of a failure: the cause is told.
+func TestCancelBeforeFailure(t *testing.T) {
+	c := started(t, SyncWait{Point: 1}, SyncFinal{})
+	cause := errors.New("cancelled by the test")
+	if err := unix.Shutdown(int(c.sock.Fd()), unix.SHUT_WR); err != nil {
+		t.Fatal(err)
+	}
+	if !c.endsWithin(deathWait) {
+		t.Fatal("the init does not end")
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(cause)
+	if e, err := c.Next(ctx); !errors.Is(err, cause) {
+		t.Errorf("event %+v, error %v, want %v", e, err, cause)
+	}
+}
+
 // TestCancelBefore ends the context while the init waits for an answer.
 func TestCancelBefore(t *testing.T) {
 	c := started(t, SyncWait{Point: 1}, SyncFinal{})

@@ -113,7 +113,7 @@ func (c *Child) Next(ctx context.Context) (Event, error) {
 	for {
 		m, cut, err := c.receive(ctx)
 		final := err == nil && (c.final || m.kind == EventFinal)
-		if cut || ctx.Err() != nil && !final {
+		if cut || ctx.Err() != nil && !final && (err != nil || !c.wentOn()) {
 			if err == nil && m.kind == eventChild {
 				err = c.follow(m)
 			} else {
@@ -146,8 +146,8 @@ func (c *Child) Next(ctx context.Context) (Event, error) {
 
 // receive waits for a message or for the end of ctx. Then the init gets an end of file where it would read, and dies of it; what it has
 // said until then is still told. One that does not read is waited for a moment longer, and then the whole socket is shut down (cut): its
-// silence means nothing any more. Before a fork that is left out, since each new process must be told of. All is over when receive returns:
-// the socket may be closed.
+// silence means nothing any more; but not if something is there to be read, and it is the reader that is late. Before a fork that is left
+// out, since each new process must be told of. All is over when receive returns: the socket may be closed.
 func (c *Child) receive(ctx context.Context) (m message, cut bool, err error) {
 	grace := cancelGrace
 	if c.final {
@@ -163,6 +163,9 @@ func (c *Child) receive(ctx context.Context) (m message, cut bool, err error) {
 		select {
 		case <-received:
 		case <-time.After(grace):
+			if _, there := peek(c.sock); there {
+				return
+			}
 			cut = true
 			_ = unix.Shutdown(int(c.sock.Fd()), unix.SHUT_RDWR)
 		}
@@ -173,6 +176,13 @@ func (c *Child) receive(ctx context.Context) (m message, cut bool, err error) {
 		<-done
 	}
 	return m, cut, err
+}
+
+// wentOn tells whether the init has reported more since, and no failure. One that had its answers beforehand may have started its program by the
+// time that anybody looks at its reports.
+func (c *Child) wentOn() bool {
+	m, there := peek(c.sock)
+	return there && m.kind != 0 && m.kind != eventError
 }
 
 // ended tells the end of file of a good execve from that of a death.

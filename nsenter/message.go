@@ -75,6 +75,23 @@ func receive(sock *os.File) (message, error) {
 	return m, err
 }
 
+// peek looks at the next message, of kind 0 for the end of file, without taking it or waiting for it.
+func peek(sock *os.File) (m message, there bool) {
+	buf := make([]byte, messageSize+1)
+	for range 2 {
+		n, _, err := unix.Recvfrom(int(sock.Fd()), buf, unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		if errors.Is(err, unix.ECONNRESET) { // told once, see receive
+			continue
+		}
+		if err != nil || n == 0 {
+			return message{}, err == nil
+		}
+		m, err := parseMessage(buf[:n])
+		return m, err == nil
+	}
+	return message{}, false
+}
+
 func receivedFiles(oob []byte) ([]*os.File, error) {
 	if len(oob) == 0 {
 		return nil, nil
