@@ -19,7 +19,9 @@ func (c *checker) files() {
 	// Not /sys/class/net: that is about the network namespace in which sysfs was mounted.
 	devices := c.read("/proc/self/net/dev")
 	for _, name := range slices.Sorted(maps.Keys(c.linux.NetDevices)) {
-		if devices != "" && !slices.Contains(strings.Fields(devices), name+":") {
+		if name == "lo" {
+			c.fail(specs.Member("linux.netDevices", name), "", "each network namespace has a loopback device of its own, which cannot be moved")
+		} else if devices != "" && !slices.Contains(strings.Fields(devices), name+":") {
 			c.fail(specs.Member("linux.netDevices", name), "", "the host has no such network device")
 		}
 	}

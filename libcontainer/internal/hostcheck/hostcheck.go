@@ -52,6 +52,7 @@ func Check(in *Input) *specs.Report {
 	c.sysctls()
 	c.seccomp()
 	c.cgroup()
+	c.limits()
 	return &c.report
 }
 

@@ -1,6 +1,7 @@
 package hostcheck
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -186,7 +187,45 @@ linux.devices[2].path ("/dev/null"): is another device on the host, and in a use
 linux.devices[3].path ("/dev/nope"): no such file or directory; in a user namespace devices are those of the host`},
 		{"network devices", func(in *Input) {
 			in.Spec.Linux.NetDevices = map[string]specs.LinuxNetDevice{"lo": {}, "mrt0": {}, "eth7": {}}
-		}, `linux.netDevices.eth7: the host has no such network device`},
+		}, `linux.netDevices.eth7: the host has no such network device
+linux.netDevices.lo: each network namespace has a loopback device of its own, which cannot be moved`},
+		{"long strings", func(in *Input) {
+			long := strings.Repeat("x", 32*os.Getpagesize()-1)
+			in.Spec.Process.Args = []string{"sh", long, long + "x"}
+			in.Spec.Process.Env = []string{"A=" + long[2:], "A=" + long}
+		}, fmt.Sprintf("process.args[2]: %[1]d bytes long, execve(2) takes %[2]d at most\nprocess.env[1]: %[3]d bytes long, execve(2) takes %[2]d at most",
+			32*os.Getpagesize(), 32*os.Getpagesize()-1, 32*os.Getpagesize()+1)},
+		{"processes", func(in *Input) {
+			in.Spec.Linux.Resources = &specs.LinuxResources{Pids: &specs.LinuxPids{Limit: new(int64(4194304))}}
+		}, ""},
+		{"too many processes", func(in *Input) {
+			in.Spec.Linux.Resources = &specs.LinuxResources{Pids: &specs.LinuxPids{Limit: new(int64(4194305))}}
+		}, `linux.resources.pids.limit ("4194305"): above 4194304, the most that Linux takes`},
+		{"block devices", func(in *Input) {
+			write(t, in.Host+"/sys/dev/block/8:0/size", "", 0o644)
+			write(t, in.Host+"/sys/dev/block/8:1/partition", "1", 0o644)
+			at := func(minor int64) (d specs.LinuxThrottleDevice) { d.Major, d.Minor = 8, minor; return d }
+			w := specs.LinuxWeightDevice{Weight: new(uint16(10))}
+			w.Major, w.Minor = 8, 1
+			in.Spec.Linux.Resources = &specs.LinuxResources{BlockIO: &specs.LinuxBlockIO{
+				WeightDevice: []specs.LinuxWeightDevice{w}, ThrottleReadBpsDevice: []specs.LinuxThrottleDevice{at(0)},
+				ThrottleWriteIOPSDevice: []specs.LinuxThrottleDevice{at(0), at(7)},
+			}}
+		}, `linux.resources.blockIO.weightDevice[0] ("8:1"): a partition: the kernel limits whole disks only
+linux.resources.blockIO.throttleWriteIOPSDevice[1] ("8:7"): this machine has no such block device`},
+		{"block devices without sysfs", func(in *Input) {
+			var d specs.LinuxThrottleDevice
+			in.Spec.Linux.Resources = &specs.LinuxResources{BlockIO: &specs.LinuxBlockIO{ThrottleReadBpsDevice: []specs.LinuxThrottleDevice{d}}}
+		}, ""},
+		{"device of a filesystem", func(in *Input) {
+			mount(in, "/x", "ext4", missing)
+			mount(in, "/x", "tmpfs", missing)
+			mount(in, "/x", "ext4", "LABEL=x")
+		}, `mounts[LAST].source ("/no/such/file"): no such file or directory`},
+		{"overlay", func(in *Input) {
+			mount(in, "/x", "overlay", "none", "lowerdir="+tmp+"::/nope:rel", "upperdir=/up", "workdir="+in.Bundle+"/rootfs/later", `lowerdir+=/a\,b`, "volatile")
+		}, `mounts[LAST].options[0] ("/nope"): no such file or directory
+mounts[LAST].options[1] ("/up"): no such file or directory`},
 		{"sysctl", func(in *Input) {
 			in.Spec.Linux.Sysctl = map[string]string{"kernel.shmmax": "1", "kernel.shmnope": "1", "net.ipv4.conf.eth0.mtu": "1", "kernel.anope": "1"}
 		}, "linux.sysctl[\"kernel.anope\"]: this kernel has no such parameter\nlinux.sysctl[\"kernel.shmnope\"]: this kernel has no such parameter"},

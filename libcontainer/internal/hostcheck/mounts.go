@@ -26,6 +26,8 @@ func (c *checker) mounts() {
 		default:
 			c.filesystem(field+".type", m.Type)
 			c.options(field, m)
+			c.device(field+".source", m)
+			c.layers(field, m)
 		}
 	}
 }
