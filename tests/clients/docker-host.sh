@@ -69,10 +69,10 @@ docker__pause() {
 }
 
 docker__update() {
-	local pid
+	local pid last=$(($(nproc) - 1))
 	begin cc --memory 64m --memory-swap 64m --cpus 1 "$bb" sleep 1000
 	pid=$(pid_of cc)
-	ok D update --memory 96m --memory-swap 128m --cpus 0.5 --pids-limit 33 --cpuset-cpus 1 --cpu-shares 512 cc
+	ok D update --memory 96m --memory-swap 128m --cpus 0.5 --pids-limit 33 --cpuset-cpus $last --cpu-shares 512 cc
 	ok limit_of "$pid" memory memory.limit_in_bytes memory.max
 	is 100663296
 	if v2; then ok limit_of "$pid" memory '' memory.swap.max; else ok limit_of "$pid" memory memory.memsw.limit_in_bytes; fi
@@ -82,9 +82,9 @@ docker__update() {
 	ok limit_of "$pid" pids pids.max pids.max
 	is 33
 	ok limit_of "$pid" cpuset cpuset.cpus cpuset.cpus
-	is 1
+	is $last
 	ok D exec cc grep Cpus_allowed_list /proc/self/status
-	is "$(printf 'Cpus_allowed_list:\t1')"
+	is "$(printf 'Cpus_allowed_list:\t%s' $last)"
 	ok D inspect -f '{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}}' cc
 	is '100663296 33'
 	gone cc
@@ -119,7 +119,7 @@ docker__volume_propagation() {
 	mkdir -p "$dir/sub" "$dir/back"
 	begin slave -v "$dir:/p:rslave" "$bb" sleep 1000
 	begin private -v "$dir:/p:rprivate" "$bb" sleep 1000
-	begin shared --cap-add SYS_ADMIN -v "$dir:/p:rshared" "$bb" sleep 1000
+	begin shared --cap-add SYS_ADMIN --security-opt apparmor=unconfined -v "$dir:/p:rshared" "$bb" sleep 1000
 	mount -t tmpfs tmpfs "$dir/sub"
 	echo seen >"$dir/sub/f"
 	ok D exec slave cat /p/sub/f
