@@ -62,12 +62,19 @@ podman__pod_slice() {
 
 # A health check of which systemd is the clock.
 podman__health_timer() {
+	local driver
+	# The timer calls Podman without any of our flags.
+	driver=$(P info -f '{{.Store.GraphDriverName}}')
+	mkdir -p /etc/containers
+	printf '[storage]\ndriver = "%s"\ngraphroot = "%s"\nrunroot = "%s"\n' "$driver" "$W/podman" "$W/prun" >/etc/containers/storage.conf
+	printf '[engine]\nruntime = "%s"\ncgroup_manager = "%s"\nevents_logger = "file"\n' "$RT" "$CGMANAGER" >/etc/containers/containers.conf
 	podman_begin cc --health-cmd 'test -e /tmp/well' --health-interval 2s --health-retries 1 "$pb" sleep 1000
 	ok P inspect -f '{{.Id}}' cc
 	ok systemctl is-active "$OUT.timer"
 	until_true prints unhealthy P inspect -f '{{.State.Health.Status}}' cc
 	ok P exec cc touch /tmp/well
 	until_true well cc
+	rm /etc/containers/storage.conf /etc/containers/containers.conf
 }
 well() { [ "$(P inspect -f '{{.State.Health.Status}}' "$1")" = healthy ]; }
 
