@@ -14,8 +14,8 @@ import (
 )
 
 // makeNetworkAside has the host side make the network namespace on a thread of its own, while the init is prepared and started, or sooner
-// (wantsNetwork): to make one takes as long as all mounts of a container. The init makes it itself where it is in a user namespace, and where its memory counts in the container's cgroup
-// from birth on, as that of the namespace then does too.
+// (wantsNetwork): to make one takes as long as all mounts of a container. The init makes it itself where it is in a user namespace, and where its
+// memory counts in the container's cgroup from birth on, as that of the namespace then does too.
 func (c *compiler) makeNetworkAside() {
 	if c.ns.made&unix.CLONE_NEWNET == 0 || !c.mayAnswerAhead() || c.cgroup.joined() == 0 {
 		return
@@ -98,11 +98,12 @@ func wantsNetwork(s *specs.Spec, o CreateOptions) bool {
 	if s.Linux == nil || o.SystemdCgroup || o.NoCgroup || os.Geteuid() != 0 {
 		return false
 	}
-	own := func(kind specs.LinuxNamespaceType) bool {
-		return slices.ContainsFunc(s.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == kind && n.Path == "" })
+	if !slices.Contains(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace}) ||
+		slices.ContainsFunc(s.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == specs.UserNamespace }) {
+		return false
 	}
 	var fs unix.Statfs_t
-	return own(specs.NetworkNamespace) && !own(specs.UserNamespace) && unix.Statfs("/sys/fs/cgroup", &fs) == nil && fs.Type != unix.CGROUP2_SUPER_MAGIC
+	return unix.Statfs("/sys/fs/cgroup", &fs) == nil && fs.Type != unix.CGROUP2_SUPER_MAGIC
 }
 
 func (hostMakeNetwork) run(_ context.Context, r *runner) error {

@@ -30,6 +30,7 @@ func TestWantsNetwork(t *testing.T) {
 		{"the host's", with(specs.LinuxNamespace{Type: specs.PIDNamespace}), CreateOptions{}, false},
 		{"somebody's", with(specs.LinuxNamespace{Type: specs.NetworkNamespace, Path: "/proc/1/ns/net"}), CreateOptions{}, false},
 		{"in an own user namespace", with(own, specs.LinuxNamespace{Type: specs.UserNamespace}), CreateOptions{}, false},
+		{"in somebody's user namespace", with(own, specs.LinuxNamespace{Type: specs.UserNamespace, Path: "/proc/1/ns/user"}), CreateOptions{}, false},
 		{"no cgroup", with(own), CreateOptions{NoCgroup: true}, false},
 		{"systemd's cgroup", with(own), CreateOptions{SystemdCgroup: true}, false},
 		{"nothing of Linux", &specs.Spec{}, CreateOptions{}, false},
