@@ -30,6 +30,12 @@ containerd__scope() {
 
 # A path of cgroupfs beside systemd, as ctr has it by default.
 containerd__path_beside_systemd() {
-	ok CTR run --rm --runc-binary "$RT" --cgroup "/$CGROUP/path" --memory-limit 33554432 "$img" one cat /sys/fs/cgroup/memory.max
+	local pid
+	ok CTR run -d --runc-binary "$RT" --cgroup "/$CGROUP/path" --memory-limit 33554432 "$img" one sleep 1000
+	pid=$(CTR task ls | awk '$1 == "one" { print $2 }')
+	ok cat "/proc/$pid/cgroup"
+	is "0::/$CGROUP/path"
+	ok limit_of "$pid" memory '' memory.max
 	is 33554432
+	ok CTR task kill -s KILL one
 }
