@@ -140,7 +140,7 @@ func TestInteractiveJobControl(t *testing.T) {
 	p.write("\x1a") // Ctrl-Z
 	p.expect("Stopped", "prompt: ")
 	p.write("fg\n")
-	p.expect("exec cat")
+	p.expect("exec cat", "\r\n") // the whole line, or what is typed is shown amid it
 	p.write("again\n")
 	p.expect("again\r\nagain\r\n") // cat has the terminal
 	p.write("\x03")
