@@ -161,7 +161,7 @@ hooks.startContainer[0].path ("/bin/nope"): no such file or directory in the roo
 		{"rights of the process", func(in *Input) {
 			in.Capabilities = 1 << 21
 			in.Spec.Process.OOMScoreAdj = &adj
-			in.Spec.Process.Scheduler = &specs.Scheduler{Policy: specs.SchedDeadline}
+			in.Spec.Process.Scheduler = &specs.Scheduler{Policy: specs.SchedDeadline, Nice: 19} // nobody has more
 			in.Spec.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/x", Type: "c"}, {Path: "/dev/y", Type: "p"}}
 		}, `process.oomScoreAdj ("-5"): is less than the caller's own, 0, which needs CAP_SYS_RESOURCE
 process.scheduler.policy ("SCHED_DEADLINE"): needs CAP_SYS_NICE
