@@ -371,7 +371,7 @@ cri__mount_to_host() {
 	pod shares
 	mkdir -p "$W/tmp/shares/sub"
 	begun one 'mount -t tmpfs tmpfs /s/sub && echo inner >/s/sub/f; sleep 1000' "{\"mounts\": [{\"host_path\": \"$W/tmp/shares\", \"container_path\": \"/s\", \"propagation\": \"PROPAGATION_BIDIRECTIONAL\"}],
-		\"linux\": {\"security_context\": {\"privileged\": false, \"capabilities\": {\"add_capabilities\": [\"SYS_ADMIN\"]}}}}"
+		\"linux\": {\"security_context\": {\"privileged\": false, \"apparmor\": {\"profile_type\": \"Unconfined\"}, \"capabilities\": {\"add_capabilities\": [\"SYS_ADMIN\"]}}}}"
 	until_true test -e "$W/tmp/shares/sub/f"
 	umount "$W/tmp/shares/sub"
 }
