@@ -27,20 +27,29 @@ func (c *checker) files() {
 	}
 }
 
+// rootPath is where the root filesystem is, "" where none is named.
+func (c *checker) rootPath() string {
+	switch r := c.Spec.Root; {
+	case r == nil || r.Path == "":
+		return ""
+	case path.IsAbs(r.Path):
+		return path.Clean(r.Path)
+	default:
+		return path.Join(c.Bundle, r.Path)
+	}
+}
+
 // openRoot opens the root filesystem as a create does: one in the bundle must not lead out of it.
 func (c *checker) openRoot() {
-	if c.Spec.Root == nil || c.Spec.Root.Path == "" {
+	p := c.rootPath()
+	if p == "" {
 		return
 	}
 	if joined, _ := c.has(specs.MountNamespace); joined != "" {
 		return // what is there is not what is seen from here
 	}
-	p := c.Spec.Root.Path
-	if !path.IsAbs(p) {
-		p = path.Join(c.Bundle, p)
-	}
-	base, rel, resolve := "/", strings.TrimPrefix(path.Clean(p), "/"), uint64(0)
-	if below, ok := strings.CutPrefix(path.Clean(p)+"/", strings.TrimSuffix(c.Bundle, "/")+"/"); ok && c.Bundle != "/" {
+	base, rel, resolve := "/", strings.TrimPrefix(p, "/"), uint64(0)
+	if below, ok := strings.CutPrefix(p+"/", strings.TrimSuffix(c.Bundle, "/")+"/"); ok && c.Bundle != "/" {
 		base, rel, resolve = c.Bundle, strings.TrimSuffix(below, "/"), unix.RESOLVE_BENEATH|unix.RESOLVE_NO_MAGICLINKS
 	}
 	if rel == "" {

@@ -108,12 +108,6 @@ func (c *checker) layers(field string, m *specs.Mount) {
 }
 
 func (c *checker) belowRoot(p string) bool {
-	if c.Spec.Root == nil {
-		return false
-	}
-	root := c.Spec.Root.Path
-	if !path.IsAbs(root) {
-		root = path.Join(c.Bundle, root)
-	}
-	return strings.HasPrefix(path.Clean(p)+"/", path.Clean(root)+"/")
+	root := c.rootPath()
+	return root != "" && strings.HasPrefix(path.Clean(p)+"/", root+"/")
 }
